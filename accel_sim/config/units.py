@@ -1,0 +1,106 @@
+"""Physical quantities: `32 MiB`, `1.2 TB/s` and `940 MHz` in files, SI numbers inside.
+
+This is the one module that converts units. A bare number is taken to be in the SI unit of its field.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+_DECIMAL = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
+_BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
+_SMALL = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
+
+_BYTES = {f"{prefix}B": scale for prefix, scale in (_DECIMAL | _BINARY).items()}
+_BITS = {f"{prefix}{unit}": scale / 8 for prefix, scale in (_DECIMAL | _BINARY).items() for unit in ("bit", "b")}
+
+UNITS: dict[str, dict[str, float]] = {
+    "bytes": _BYTES | _BITS,
+    "bytes per second": {f"{unit}/s": scale for unit, scale in (_BYTES | _BITS).items()},
+    "hertz": {f"{prefix}Hz": scale for prefix, scale in _DECIMAL.items()},
+    "seconds": {f"{prefix}s": scale for prefix, scale in _SMALL.items()},
+    "joules": {f"{prefix}J": scale for prefix, scale in _SMALL.items()},
+    "joules per byte": {f"{prefix}J/bit": scale * 8 for prefix, scale in _SMALL.items()}
+    | {f"{prefix}J/B": scale for prefix, scale in _SMALL.items()},
+    "watts": {f"{prefix}W": scale for prefix, scale in (_SMALL | {"k": 1e3}).items()},
+    "nanometres": {"nm": 1.0, "um": 1e3},
+    "volts": {"V": 1.0, "mV": 1e-3},
+    "square millimetres": {"mm2": 1.0, "mm^2": 1.0, "um2": 1e-6, "um^2": 1e-6},
+}
+
+_QUANTITY = re.compile(r"\s*([-+]?(?:\d[\d_]*\.?[\d_]*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\d\s].*?)?\s*\Z")
+
+
+def parse_quantity(value: object, dimension: str) -> float:
+    """Return `value` in the SI unit of `dimension`, one of the keys of `UNITS`.
+
+    Raises:
+        ValueError: not a finite number, or a unit of another dimension; the text lists what is allowed.
+    """
+    units = UNITS[dimension]
+    example = next(unit for unit in units if unit)
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"must be a number of {dimension}, such as '4 {example}'")
+    if isinstance(value, str):
+        match = _QUANTITY.match(value)
+        if match is None:
+            raise ValueError(f"must be a number of {dimension}, such as '4 {example}'")
+        unit = match[2]
+        if unit is not None and unit not in units:
+            raise ValueError(f"unit '{unit}' is not one of {dimension} (allowed: {', '.join(units)})")
+        number = float(match[1].replace("_", "")) * (units[unit] if unit else 1.0)
+    else:
+        number = float(value) if abs(value) < 1e300 else math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"must be a finite number of {dimension}")
+    return number
+
+
+def _quantity(dimension: str) -> BeforeValidator:
+    return BeforeValidator(lambda value: parse_quantity(value, dimension))
+
+
+def _whole_bytes(value: object) -> int:
+    number = parse_quantity(value, "bytes")
+    if number != int(number):
+        raise ValueError("must be a whole number of bytes")
+    return int(number)
+
+
+# Sizes beyond these bounds are typing mistakes; they also keep every later product inside int64.
+ByteCount = Annotated[int, BeforeValidator(_whole_bytes), Field(gt=0, le=2**50)]
+BytesPerSecond = Annotated[float, _quantity("bytes per second"), Field(gt=0, le=1e18)]
+Hertz = Annotated[float, _quantity("hertz"), Field(gt=0, le=1e12)]
+Seconds = Annotated[float, _quantity("seconds"), Field(ge=0, le=1e6)]
+JoulesPerByte = Annotated[float, _quantity("joules per byte"), Field(ge=0, le=1e-3)]
+Watts = Annotated[float, _quantity("watts"), Field(ge=0, le=1e6)]
+Nanometres = Annotated[float, _quantity("nanometres"), Field(gt=0, le=1e4)]
+Volts = Annotated[float, _quantity("volts"), Field(gt=0, le=10)]
+SquareMillimetres = Annotated[float, _quantity("square millimetres"), Field(ge=0, le=1e6)]
+Count = Annotated[int, Field(gt=0, le=2**40, strict=True)]
+
+
+def format_bytes(count: float) -> str:
+    """Return a byte count for people, in binary units."""
+    for prefix in ("", "Ki", "Mi", "Gi", "Ti"):
+        if abs(count) < 1024 or prefix == "Ti":
+            return f"{count:.4g} {prefix}B"
+        count /= 1024
+    raise AssertionError("unreachable")
+
+
+def format_si(value: float, unit: str) -> str:
+    """Return a number with the SI prefix that keeps one to three digits before the point."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g} {unit}"
+    for scale, prefix in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")):
+        if abs(value) >= scale:
+            return f"{value / scale:.4g} {prefix}{unit}"
+    for scale, prefix in ((1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p")):
+        if abs(value) >= scale:
+            return f"{value / scale:.4g} {prefix}{unit}"
+    return f"{value / 1e-15:.4g} f{unit}"

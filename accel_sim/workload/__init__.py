@@ -1,0 +1,1 @@
+"""Workloads: operators, number formats, phases, and the lowering of model configurations to graphs."""

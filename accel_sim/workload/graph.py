@@ -1,0 +1,82 @@
+"""Workload graphs: blocks of operators, identical layers kept as one block with a repeat count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from accel_sim.workload.operators import Operator, macs
+from accel_sim.workload.tensors import Residency
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A trained tensor of a model: one row of its checkpoint, `count` times (once for each identical layer)."""
+
+    name: str
+    shape: tuple[int, ...]
+    count: int = 1
+
+    @property
+    def elements(self) -> int:
+        """Trained values, over all `count` copies."""
+        elements = self.count
+        for size in self.shape:
+            elements *= size
+        return elements
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Operators in execution order, run `repeat` times in sequence.
+
+    Operators are connected by tensor names. A repetition reads what the repetition before it wrote: the tensor
+    named `input` of one is the tensor named `output` of the last (of the previous block for the first). Names
+    are unique within a block.
+    """
+
+    name: str
+    operators: tuple[Operator, ...]
+    input: str
+    output: str
+    repeat: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """What one phase of a model executes.
+
+    Attributes:
+        name: of the workload and phase, for people.
+        blocks: in execution order.
+        tokens: output tokens (or images) that the graph yields, for rates per token.
+    """
+
+    name: str
+    blocks: tuple[Block, ...]
+    tokens: int = 1
+    notes: tuple[str, ...] = field(default=())
+
+    def operators(self) -> Iterator[tuple[Operator, int]]:
+        """Yield every operator with how often it runs."""
+        for block in self.blocks:
+            for operator in block.operators:
+                yield operator, block.repeat
+
+    @property
+    def macs(self) -> int:
+        """Dense MACs of the whole graph."""
+        return sum(macs(operator) * repeat for operator, repeat in self.operators())
+
+    def weight_bytes(self) -> int:
+        """Bytes of weights that the graph reads, each once."""
+        return sum(w.bytes * repeat for op, repeat in self.operators() for w in op.weights)
+
+    def kv_cache_bytes(self) -> int:
+        """Bytes of KV cache that the graph reads, each once."""
+        return sum(
+            tensor.bytes * repeat
+            for op, repeat in self.operators()
+            for tensor in op.inputs
+            if tensor.residency is Residency.KV_CACHE
+        )
