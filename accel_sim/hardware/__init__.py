@@ -1,0 +1,1 @@
+"""Hardware: component kinds, one file each in `components`, and designs that combine them."""

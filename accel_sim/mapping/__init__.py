@@ -1,0 +1,1 @@
+"""Mapping: from operators and a design to a program of tile streams."""

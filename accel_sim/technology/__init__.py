@@ -1,0 +1,40 @@
+"""What hardware costs: energy, area and leakage of arithmetic, memories, links and wires, per node."""
+
+from accel_sim.technology.arithmetic import Operation, multiply_accumulate, operation
+from accel_sim.technology.cost import Certainty, Cost, combine, weakest
+from accel_sim.technology.memory import (
+    DramCost,
+    LinkCost,
+    dram,
+    dram_energy_j_per_byte,
+    dram_interface_area_mm2,
+    link,
+    link_energy_j_per_byte,
+    link_interface_area_mm2,
+    wire_energy_j_per_byte_mm,
+)
+from accel_sim.technology.nodes import NodeFactors, node_factors
+from accel_sim.technology.sram import SramCost, sram
+
+__all__ = [
+    "Certainty",
+    "Cost",
+    "DramCost",
+    "LinkCost",
+    "NodeFactors",
+    "Operation",
+    "SramCost",
+    "combine",
+    "dram",
+    "dram_energy_j_per_byte",
+    "dram_interface_area_mm2",
+    "link",
+    "link_energy_j_per_byte",
+    "link_interface_area_mm2",
+    "multiply_accumulate",
+    "node_factors",
+    "operation",
+    "sram",
+    "weakest",
+    "wire_energy_j_per_byte_mm",
+]

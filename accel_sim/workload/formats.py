@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -32,7 +32,8 @@ class NumberFormat:
 
 
 _NAMED = {
-    # IEEE 754-2019, table 3.5; bfloat16 and TF32 after their vendors; FP8 after OCP OFP8 1.0; FP4/FP6 after OCP MX 1.0.
+    # IEEE 754-2019, table 3.5; bfloat16 and TF32 after their vendors; FP8 after OCP OFP8 1.0; FP4 and FP6
+    # after OCP MX 1.0.
     "fp64": (64, 11, 52),
     "fp32": (32, 8, 23),
     "tf32": (19, 8, 10),
@@ -48,7 +49,7 @@ _NAMED = {
 _ALIASES = {"fp8": "fp8_e4m3", "fp4": "fp4_e2m1", "float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 
 
-@lru_cache(maxsize=None)
+@cache
 def number_format(name: str) -> NumberFormat:
     """Return the format of a name: `int4`, `uint8`, `bf16`, `fp16`, `fp8_e4m3`, ...
 
@@ -98,7 +99,7 @@ class TensorFormat:
         return -(-bits // 8)
 
 
-@lru_cache(maxsize=None)
+@cache
 def tensor_format(text: str) -> TensorFormat:
     """Return the format written as `int8`, or as `int4/g128:fp16` for groups of 128 with an fp16 scale."""
     element, _, grouping = text.partition("/")
@@ -119,5 +120,9 @@ def _to_number_format(value: Any) -> Any:
 
 
 # Fields of pydantic models that read a format from its name.
-TensorFormatField = Annotated[TensorFormat, BeforeValidator(_to_tensor_format), PlainSerializer(lambda f: f.name)]
-NumberFormatField = Annotated[NumberFormat, BeforeValidator(_to_number_format), PlainSerializer(lambda f: f.name)]
+TensorFormatField = Annotated[
+    TensorFormat, BeforeValidator(_to_tensor_format), PlainSerializer(lambda f: f.name)
+]
+NumberFormatField = Annotated[
+    NumberFormat, BeforeValidator(_to_number_format), PlainSerializer(lambda f: f.name)
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from accel_sim.workload.operators import Operator, macs
+from accel_sim.workload.operators import Embedding, Operator, macs
 from accel_sim.workload.tensors import Residency
 
 
@@ -30,9 +30,9 @@ class Parameter:
 class Block:
     """Operators in execution order, run `repeat` times in sequence.
 
-    Operators are connected by tensor names. A repetition reads what the repetition before it wrote: the tensor
-    named `input` of one is the tensor named `output` of the last (of the previous block for the first). Names
-    are unique within a block.
+    Operators are connected by tensor names. A repetition reads what the repetition before it wrote: the
+    tensor named `input` of one is the tensor named `output` of the last (of the previous block for the
+    first). Names are unique within a block.
     """
 
     name: str
@@ -69,8 +69,8 @@ class Graph:
         return sum(macs(operator) * repeat for operator, repeat in self.operators())
 
     def weight_bytes(self) -> int:
-        """Bytes of weights that the graph reads, each once."""
-        return sum(w.bytes * repeat for op, repeat in self.operators() for w in op.weights)
+        """Bytes of weights that the graph reads, each once; of embedding tables, the rows looked up."""
+        return sum(_weight_bytes(operator) * repeat for operator, repeat in self.operators())
 
     def kv_cache_bytes(self) -> int:
         """Bytes of KV cache that the graph reads, each once."""
@@ -80,3 +80,10 @@ class Graph:
             for tensor in op.inputs
             if tensor.residency is Residency.KV_CACHE
         )
+
+
+def _weight_bytes(operator: Operator) -> int:
+    if isinstance(operator, Embedding):
+        rows = operator.tokens
+        return sum(table.format.bytes(min(rows, table.shape[0]) * table.shape[1]) for table in operator.weights)
+    return sum(weight.bytes for weight in operator.weights)

@@ -22,8 +22,9 @@ class Gemm:
     """`batch` independent products (M x K) @ (K x N), plus an optional bias of N.
 
     The right operand is `weights[0]` for a layer of a network and `inputs[1]` for a product of two
-    activations. Each product of a batch has a right operand of its own (experts, heads); products that share
-    theirs are one product with a larger M. A second weight, if any, is the bias.
+    activations, which has no weights. A further input of a layer only orders its rows (routing of experts).
+    Each product of a batch has a right operand of its own (experts, heads); products that share theirs are
+    one product with a larger M. A second weight, if any, is the bias.
     """
 
     name: str
@@ -251,17 +252,7 @@ class Routing:
 
 
 Operator = (
-    Gemm
-    | Conv2d
-    | Attention
-    | Softmax
-    | Norm
-    | Elementwise
-    | Pool
-    | Embedding
-    | Rotary
-    | KvAppend
-    | Routing
+    Gemm | Conv2d | Attention | Softmax | Norm | Elementwise | Pool | Embedding | Rotary | KvAppend | Routing
 )
 
 

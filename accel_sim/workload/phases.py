@@ -24,7 +24,7 @@ class Prefill(_Phase):
 
 
 class Decode(_Phase):
-    """One step that makes one token in each of `batch` sequences, `context` tokens being visible (new one included)."""
+    """One new token in each of `batch` sequences, `context` tokens being visible (the new one included)."""
 
     phase: Literal["decode"] = "decode"
     batch: Batch = 1
@@ -32,7 +32,7 @@ class Decode(_Phase):
 
 
 class Generate(_Phase):
-    """A prefill of `prompt` tokens, then `output` - 1 decode steps at growing context."""
+    """A prefill of `prompt` tokens, which makes the first new one, then `output` - 1 decode steps."""
 
     phase: Literal["generate"] = "generate"
     batch: Batch = 1
@@ -45,14 +45,33 @@ class Generate(_Phase):
             raise ValueError("prompt and output together must not exceed 16777216 tokens")
         return self
 
+    @property
+    def prefill(self) -> Prefill:
+        """The first stage."""
+        return Prefill(batch=self.batch, sequence=self.prompt)
+
+    @property
+    def contexts(self) -> range:
+        """The context of each decode step, in order; empty when one token is asked for."""
+        return range(self.prompt + 1, self.prompt + self.output)
+
+    def decode(self, context: int) -> Decode:
+        """Return the decode step at one of the `contexts`."""
+        return Decode(batch=self.batch, context=context)
+
 
 class Inference(_Phase):
     """One pass of a vision model or encoder (or of a plain operator list) over `batch` inputs."""
 
     phase: Literal["inference"] = "inference"
     batch: Batch = 1
-    sequence: Annotated[int, Field(gt=0, le=2**24, strict=True)] | None = None
+    sequence: Tokens | None = None
 
 
 Phase = Annotated[Prefill | Decode | Generate | Inference, Field(discriminator="phase")]
-PHASES = {"prefill": Prefill, "decode": Decode, "generate": Generate, "inference": Inference}
+PHASES: dict[str, type[Prefill | Decode | Generate | Inference]] = {
+    "prefill": Prefill,
+    "decode": Decode,
+    "generate": Generate,
+    "inference": Inference,
+}

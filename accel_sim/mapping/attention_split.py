@@ -1,0 +1,41 @@
+"""Attention as three segments: score product, softmax, value product, with the scores in memory between them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from accel_sim.mapping.plan import OUTSIDE, Place, Segment, Source
+from accel_sim.workload.operators import Attention, Gemm, Softmax
+from accel_sim.workload.tensors import Tensor
+
+
+def split_attention(segment: Segment) -> tuple[Segment, Segment, Segment]:
+    """Return the three segments; every query meets every key of the context, masked or not.
+
+    Query heads that share a KV head are rows of one product. The producers of the sources are kept; the
+    scores' producers are for the caller to connect, in order.
+    """
+    op = segment.operator
+    assert isinstance(op, Attention)
+    groups, share = op.batch * op.kv_heads, op.heads // op.kv_heads
+    rows = share * op.query_length
+    query, key, value = segment.sources[:3]
+    keys = min(op.context, op.window + op.query_length - 1) if op.window else op.context
+    scores = Tensor(f"{op.name}.scores", (groups, rows, keys), query.tensor.format)
+    weights = replace(scores, name=f"{op.name}.weights")
+
+    def outside(tensor: Tensor) -> Source:
+        return Source(tensor, Place.MEMORY, OUTSIDE)
+
+    first = Gemm(
+        scores.name, rows, keys, op.head_dim, (query.tensor, key.tensor), (), scores, groups, op.accumulator
+    )
+    middle = Softmax(weights.name, groups * rows, keys, (scores,), weights)
+    last = Gemm(
+        op.name, rows, op.head_dim, keys, (weights, value.tensor), (), op.output, groups, op.accumulator
+    )
+    return (
+        Segment(first, (), (query, key), (), scores, Place.MEMORY),
+        Segment(middle, (), (outside(scores),), (), weights, Place.MEMORY),
+        Segment(last, (), (outside(weights), value), (), segment.output, segment.place),
+    )

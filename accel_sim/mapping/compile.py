@@ -1,0 +1,200 @@
+"""From a graph to a program: plan the blocks, tile the segments, write the streams, connect them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from accel_sim.engine.program import VARIANTS, ProgramBuilder, Stream
+from accel_sim.mapping.attention_segment import AttentionTiling, tile_attention, write_attention_segment
+from accel_sim.mapping.attention_split import split_attention
+from accel_sim.mapping.counters import COUNTERS
+from accel_sim.mapping.dependencies import Edge
+from accel_sim.mapping.machine import Machine
+from accel_sim.mapping.matrix_segment import write_matrix_segment
+from accel_sim.mapping.plan import BLOCK_INPUT, BlockPlan, Segment, plan_blocks
+from accel_sim.mapping.products import Nest, best_nest, product_of
+from accel_sim.mapping.streams import Streams
+from accel_sim.mapping.tiling import K, M, N
+from accel_sim.mapping.vector_segment import write_vector_segment
+from accel_sim.workload.graph import Block, Graph
+from accel_sim.workload.operators import Attention, Conv2d, Gemm
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A segment as it was mapped: its number in the program, its block, how it is tiled."""
+
+    tag: int
+    block: Block
+    segment: Segment
+    tiling: Nest | AttentionTiling | None
+
+    def describe(self) -> str:
+        """Return the tiling in words, empty for vector operators."""
+        if isinstance(self.tiling, AttentionTiling):
+            t = self.tiling
+            return f"fused: {t.heads} KV heads x {t.queries} queries x {t.keys} keys"
+        if self.tiling is None:
+            return ""
+        sizes, names = self.tiling.tiling.sizes, {M: "m", N: "n", K: "k"}
+        order = ", ".join(names.get(axis, "g") for axis, _ in self.tiling.loops)
+        groups = f"g{self.tiling.tiling.groups} " if self.tiling.product.groups > 1 else ""
+        return f"{groups}m{sizes[M]} n{sizes[N]} k{sizes[K]}" + (f", loops {order}" if order else ", one tile")
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A program with what its tasks stand for.
+
+    Attributes:
+        mapped: segments by tag.
+        charges: int64[t, VARIANTS, COUNTERS], events of one execution of each task.
+    """
+
+    builder: ProgramBuilder
+    mapped: tuple[Mapped, ...]
+    charge_rows: Sequence[tuple[int, int, Sequence[int]]]
+
+    @cached_property
+    def charges(self) -> np.ndarray:
+        """Events of one execution of each task."""
+        table = np.zeros((self.builder.task_count, len(COUNTERS), VARIANTS), dtype=np.int64)
+        if self.charge_rows:
+            tasks, counters, amounts = zip(*self.charge_rows, strict=True)
+            np.add.at(table, (np.array(tasks), np.array(counters)), np.array(amounts, dtype=np.int64))
+        return table.transpose(0, 2, 1)
+
+
+def compile_graph(graph: Graph, machine: Machine) -> Compiled:
+    """Return the program of a graph on a machine.
+
+    Raises:
+        InputError: an operator that no component can run, or operands that the matrix unit cannot hold.
+        RunError: buffers too small for any tile.
+    """
+    plans = plan_blocks(graph.blocks, machine)
+    resident = max((plan.resident_bytes for plan in plans), default=0)
+    streams = Streams(machine, machine.tile_bytes - resident)
+    mapped: list[Mapped] = []
+    final: Stream | None = None
+    for index, plan in enumerate(plans):
+        carried = _carried_edges(streams, plan, first=index == 0)
+        if final is not None:
+            streams.sync(final, posts=[(edge.token, edge.rows) for edge in carried.values()])
+        repeat = plan.block.repeat
+        for stream in streams.all:
+            if repeat > 1:
+                stream.loop(repeat)
+        final = _write_block(streams, plan, carried, mapped) or final
+        for stream in streams.all:
+            if repeat > 1:
+                stream.end()
+    return Compiled(streams.builder, tuple(mapped), streams.charges)
+
+
+def _reader_rows(segment: Segment, source: int) -> int:
+    """Rows that a segment takes of a source in order, 0 when it can only take all at once."""
+    if isinstance(segment.operator, Attention):
+        return 0
+    if isinstance(segment.operator, Gemm | Conv2d):
+        return segment.input_rows if source == 0 else 0
+    return segment.rows
+
+
+def _edge(streams: Streams, segment: Segment, source: int, writer_rows: int, level: int = 0) -> Edge:
+    rows = _reader_rows(segment, source)
+    return Edge(streams.builder.token(level and max(rows, 1)), max(rows, 1), writer_rows if rows else -1)
+
+
+def _carried_edges(streams: Streams, plan: BlockPlan, *, first: bool) -> dict[tuple[int, int], Edge]:
+    """Return the dependencies on the tensor that enters the block, by (segment, source)."""
+    writer = _output_writer(plan)
+    writer_rows = plan.segments[writer].rows if writer is not None else -1
+    return {
+        (index, at): _edge(streams, segment, at, writer_rows, level=int(first))
+        for index, segment in enumerate(plan.segments)
+        for at, source in enumerate((*segment.sources, *segment.extra_sources))
+        if source.producer == BLOCK_INPUT
+    }
+
+
+def _output_writer(plan: BlockPlan) -> int | None:
+    names = [segment.output.name for segment in plan.segments]
+    return names.index(plan.block.output) if plan.block.output in names else None
+
+
+def _write_block(
+    streams: Streams, plan: BlockPlan, carried: dict[tuple[int, int], Edge], mapped: list[Mapped]
+) -> Stream | None:
+    """Write a block's segments; return the stream that finishes the block's output."""
+    reads: list[list[Edge | None]] = []
+    writes: list[list[Edge]] = [[] for _ in plan.segments]
+    for index, segment in enumerate(plan.segments):
+        edges: list[Edge | None] = []
+        for at, source in enumerate((*segment.sources, *segment.extra_sources)):
+            edge = carried.get((index, at))
+            if source.producer >= 0:
+                edge = _edge(streams, segment, at, plan.segments[source.producer].rows)
+                writes[source.producer].append(edge)
+            edges.append(edge)
+        reads.append(edges)
+    writer = _output_writer(plan)
+    if writer is not None and plan.block.repeat > 1:
+        writes[writer].extend(carried.values())
+    final = None
+    for index, segment in enumerate(plan.segments):
+        streams.tag = len(mapped)
+        stream, tiling = _write_segment(streams, segment, reads[index], writes[index])
+        mapped.append(Mapped(streams.tag, plan.block, segment, tiling))
+        if index == writer or final is None:
+            final = stream
+    return final
+
+
+def _write_segment(
+    streams: Streams, segment: Segment, reads: Sequence[Edge | None], writes: Sequence[Edge]
+) -> tuple[Stream, Nest | AttentionTiling | None]:
+    machine, tile_bytes = streams.machine, streams.tile_bytes
+    if isinstance(segment.operator, Attention):
+        fused = tile_attention(segment, machine, tile_bytes)
+        if fused is not None and machine.policy.attention != "split" and _prefers(fused, segment, streams):
+            return write_attention_segment(streams, segment, fused, reads, writes), fused
+        return _write_split(streams, segment, reads, writes), None
+    if isinstance(segment.operator, Gemm | Conv2d):
+        nest = best_nest(product_of(segment, machine), segment.operator.name, machine, tile_bytes)
+        return write_matrix_segment(streams, segment, nest, reads, writes), nest
+    return write_vector_segment(streams, segment, reads, writes), None
+
+
+def _prefers(fused: AttentionTiling, segment: Segment, streams: Streams) -> bool:
+    """Whether fused attention is at least as fast as the two products of split attention alone."""
+    machine = streams.machine
+    if machine.policy.attention == "fused":
+        return True
+    first, middle, last = split_attention(segment)
+    nests = [
+        best_nest(product_of(part, machine), part.operator.name, machine, streams.tile_bytes)
+        for part in (first, last)
+    ]
+    softmax = 2 * middle.output.bytes * machine.memory.ticks_per_byte
+    return fused.estimate_ticks <= sum(nest.tiling.estimate_ticks for nest in nests) + softmax
+
+
+def _write_split(
+    streams: Streams, segment: Segment, reads: Sequence[Edge | None], writes: Sequence[Edge]
+) -> Stream:
+    machine = streams.machine
+    first, middle, last = split_attention(segment)
+    scores = Edge(streams.builder.token(), middle.rows, first.rows)
+    weights = Edge(streams.builder.token(), last.input_rows, middle.rows)
+    nests = [
+        best_nest(product_of(part, machine), part.operator.name, machine, streams.tile_bytes)
+        for part in (first, last)
+    ]
+    write_matrix_segment(streams, first, nests[0], reads[:2], [replace(scores, writer_rows=-1)])
+    write_vector_segment(streams, middle, [replace(scores, writer_rows=-1)], [replace(weights, writer_rows=-1)])
+    return write_matrix_segment(streams, last, nests[1], [replace(weights, writer_rows=-1), reads[2]], writes)

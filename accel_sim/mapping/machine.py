@@ -1,0 +1,125 @@
+"""The numbers of a design that tilings and streams are made from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from accel_sim.hardware.component import ChannelModel, MatrixModel, VectorModel
+from accel_sim.hardware.design import Component, Design, MappingPolicy
+
+# The unit of time: every duration is rounded up to 1/1024 cycle of the chip's clock. Cycles of that clock are
+# exact; a transfer is off by less than a thousandth of a cycle.
+TICKS_PER_CYCLE = 1024
+# Bytes and ticks beyond this would leave int64 within a few operations.
+LARGEST_AMOUNT = 2**61
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A memory or link as the mapping sees it.
+
+    Attributes:
+        name: of the component.
+        ticks_per_byte: service time of a byte.
+        latency_ticks: from the end of service to arrival.
+        quantum_ticks: service before another request has its turn.
+    """
+
+    name: str
+    ticks_per_byte: float
+    latency_ticks: int
+    quantum_ticks: int
+
+    def ticks(self, count: int) -> int:
+        """Return the service time of a transfer of `count` bytes."""
+        return math.ceil(count * self.ticks_per_byte)
+
+
+@dataclass(frozen=True, eq=False)
+class Machine:
+    """A design resolved for mapping. Capacities in bytes, energies in joules per byte.
+
+    `memo` remembers tilings by shape while the machine lives.
+    """
+
+    design: Design
+    matrix: Component | None
+    vector: Component | None
+    memory: Channel
+    link: Channel | None
+    tile_bytes: int
+    accumulator_bytes: int
+    scratchpad_read_bytes_per_cycle: int
+    accumulator_bytes_per_cycle: int
+    memory_j_per_byte: float
+    scratchpad_j_per_byte: float
+    memo: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def policy(self) -> MappingPolicy:
+        """What the mapping may do."""
+        return self.design.mapping
+
+    @property
+    def matrix_model(self) -> MatrixModel:
+        """Functions of the matrix unit, which must exist."""
+        assert self.matrix is not None
+        assert isinstance(self.matrix.kind.model, MatrixModel)
+        return self.matrix.kind.model
+
+    @property
+    def vector_model(self) -> VectorModel:
+        """Functions of the vector unit, which must exist."""
+        assert self.vector is not None
+        assert isinstance(self.vector.kind.model, VectorModel)
+        return self.vector.kind.model
+
+
+def resolve(design: Design) -> Machine:
+    """Return the machine of a design. Without a buffer for partial sums the scratchpad gives up a part."""
+    scratchpad = design.scratchpad.spec
+    accumulator = design.accumulator.spec if design.accumulator else None
+    capacity = _attribute(scratchpad, "capacity")
+    sums = (
+        _attribute(accumulator, "capacity") if accumulator else int(capacity * design.mapping.output_fraction)
+    )
+    # Arriving data is written through the scratchpad's write ports, so they bound every channel.
+    slowest = TICKS_PER_CYCLE / _attribute(scratchpad, "write_bytes_per_cycle")
+    costs = design.costs
+    return Machine(
+        design=design,
+        matrix=design.matrix,
+        vector=design.vector,
+        memory=_channel(design, design.memory, slowest),
+        link=_channel(design, design.link, slowest) if design.link else None,
+        tile_bytes=capacity if accumulator else capacity - sums,
+        accumulator_bytes=sums,
+        scratchpad_read_bytes_per_cycle=_attribute(scratchpad, "read_bytes_per_cycle"),
+        accumulator_bytes_per_cycle=_attribute(accumulator or scratchpad, "write_bytes_per_cycle"),
+        memory_j_per_byte=_energy(costs[design.memory.name].energy_j),
+        scratchpad_j_per_byte=_energy(costs[design.scratchpad.name].energy_j),
+    )
+
+
+def _attribute(spec: object, name: str) -> int:
+    return int(getattr(spec, name))
+
+
+def _energy(events: Mapping[str, float]) -> float:
+    return events.get("read_bytes", 0.0)
+
+
+def _channel(design: Design, component: Component, slowest_ticks_per_byte: float) -> Channel:
+    model = component.kind.model
+    assert isinstance(model, ChannelModel)
+    ticks_per_s = design.clock_hz * TICKS_PER_CYCLE
+    ticks_per_byte = max(ticks_per_s / model.bandwidth_bytes_per_s(component.spec), slowest_ticks_per_byte)
+    return Channel(
+        name=component.name,
+        ticks_per_byte=ticks_per_byte,
+        latency_ticks=math.ceil(model.latency_s(component.spec) * ticks_per_s),
+        quantum_ticks=math.ceil(model.quantum_bytes(component.spec) * ticks_per_byte),
+    )

@@ -1,0 +1,343 @@
+"""Tile streams of matrix products and convolutions: loads, tiles on the matrix unit, epilogue, stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from accel_sim.engine.program import VARIANTS, Stream
+from accel_sim.hardware.primitives import FUNCTIONS
+from accel_sim.mapping.dependencies import Edge, RowSteps, row_steps
+from accel_sim.mapping.plan import Place, Segment
+from accel_sim.mapping.products import Nest, to_bytes
+from accel_sim.mapping.streams import Streams, Wait, cycles_to_ticks, vector_charges
+from accel_sim.mapping.tiling import K, M, N, tile_interval_cycles
+from accel_sim.workload.operators import Conv2d, Elementwise
+
+VARIANT_RANGE = range(VARIANTS)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A matrix segment while it is written: what it is, its dependencies and its tokens.
+
+    Attributes:
+        left, right: dependencies of the operands, None when nothing in the program makes them.
+        others: dependencies without data of their own (routing decides an expert's rows), and of the epilogue.
+        writes: dependencies of later segments on the output.
+        left_ready, right_ready, extra_ready: tokens of arrived tiles, None for operands that stay on chip.
+        region_ready, results_ready: regions whose sums are complete; whose epilogue is done.
+    """
+
+    streams: Streams
+    segment: Segment
+    nest: Nest
+    left: Edge | None
+    right: Edge | None
+    others: tuple[Edge, ...]
+    writes: Sequence[Edge]
+    left_ready: int | None
+    right_ready: int | None
+    extra_ready: int | None
+    region_ready: int
+    results_ready: int
+
+    @property
+    def right_place(self) -> Place:
+        """Where the right operand is."""
+        return Place.MEMORY if self.segment.operator.weights else self.segment.sources[1].place
+
+    @property
+    def region_space(self) -> int:
+        """Bytes of the accumulators that a region takes."""
+        return to_bytes(self.nest.region_results[0], self.nest.product.sum_bits)
+
+    @property
+    def extra_space(self) -> int:
+        """Bytes of the scratchpad that a region's further inputs take."""
+        return to_bytes(self.nest.region_results[0], self.nest.product.epilogue_bits)
+
+    def loops(self, base: int, opened: int) -> tuple[int, int, int]:
+        """Depths in a stream of those of the m, n, k loops that are among the first `opened`."""
+        depths = []
+        for axis in (M, N, K):
+            position = self.nest.position(axis)
+            depths.append(base + position if 0 <= position < opened else -1)
+        return depths[0], depths[1], depths[2]
+
+    def left_steps(self) -> RowSteps:
+        """How tiles take the left operand's rows."""
+        if self.left is None or not self.left.by_rows or not self.nest.rows_in_order:
+            return RowSteps(self.left.rows if self.left else 0)
+        op, p = self.segment.operator, self.nest.product
+        stride, halo = 1, 0
+        if isinstance(op, Conv2d):
+            stride = op.stride[0]
+            halo = max(0, op.dilation[0] * (op.kernel[0] - 1) + 1 - stride - op.padding[0])
+        size = self.nest.tiling.sizes[M]
+        return row_steps(self.left.rows, size * stride, -(-p.rows // size), halo)
+
+
+def write_matrix_segment(
+    streams: Streams, segment: Segment, nest: Nest, reads: Sequence[Edge | None], writes: Sequence[Edge]
+) -> Stream:
+    """Write the streams of a matrix segment; return the one that finishes its output.
+
+    reads: the dependency of each source, then of each extra source; None where there is none.
+    """
+    token = streams.builder.token
+    right_at = 1 if not segment.operator.weights else None
+    p = nest.product
+    work = _Work(
+        streams=streams,
+        segment=segment,
+        nest=nest,
+        left=reads[0],
+        right=reads[right_at] if right_at else None,
+        others=tuple(edge for i, edge in enumerate(reads) if edge and i not in (0, right_at)),
+        writes=writes,
+        left_ready=token() if p.left_in_memory else None,
+        right_ready=token() if p.right_in_memory else None,
+        extra_ready=token() if p.epilogue_bits else None,
+        region_ready=token(),
+        results_ready=token(),
+    )
+    _write_loads(work)
+    _write_tiles(work)
+    if segment.epilogue:
+        _write_epilogue(work)
+    if segment.place is not Place.CHIP:
+        _write_stores(work)
+        return streams.store
+    return streams.vector if segment.epilogue else streams.matrix
+
+
+def _nested(
+    stream: Stream, nest: Nest, depth: int, body: Callable[[int], None], after: Callable[[int], None]
+) -> None:
+    """Call body(level) inside the first `level` loops of a nest, for levels 0 to `depth`, then after(level).
+
+    `after` runs at the end of each iteration of the level's innermost loop, once the deeper loops are over.
+    """
+
+    def visit(level: int) -> None:
+        body(level)
+        if level < depth:
+            stream.loop(nest.loops[level][1])
+            visit(level + 1)
+            stream.end()
+        after(level)
+
+    visit(0)
+
+
+def _nothing(level: int) -> None:
+    pass
+
+
+def _write_loads(work: _Work) -> None:
+    s, nest, p = work.streams, work.nest, work.nest.product
+    stream, base = s.load, s.load.depth
+    biases = sum(weight.bytes for weight in work.segment.operator.weights[1:])
+    if biases:
+        s.transfer(stream, Place.MEMORY, biases)
+    off_chip = any(source.place is not Place.CHIP for source in work.segment.extra_sources)
+    waits = [(edge.token, edge.rows) for edge in work.others] if off_chip else []
+    if p.right_in_memory and work.right:
+        waits.append((work.right.token, work.right.rows))
+    s.sync(stream, waits=waits)
+    steps = work.left_steps()
+    if p.left_in_memory and work.left:
+        s.sync(stream, waits=[(work.left.token, steps.before if steps.in_order else steps.total)])
+
+    def body(level: int) -> None:
+        if level == 1 and p.left_in_memory and work.left and steps.in_order:
+            s.sync(stream, waits=[(work.left.token, steps.amounts())], loops=(base, -1, -1))
+        tiles = (
+            (work.left_ready, nest.left, work.segment.sources[0].place, nest.left_bytes, nest.left_space),
+            (work.right_ready, nest.right, work.right_place, nest.right_bytes, nest.right_bytes[0]),
+            (
+                work.extra_ready,
+                nest.region,
+                Place.MEMORY,
+                _region_bytes(nest, p.epilogue_bits),
+                work.extra_space,
+            ),
+        )
+        for ready, at, place, count, space in tiles:
+            if ready is not None and at == level:
+                s.transfer(
+                    stream,
+                    place,
+                    count,
+                    waits=[(s.tile_space, space)],
+                    posts=[(ready, 1)],
+                    loops=work.loops(base, level),
+                )
+
+    _nested(stream, nest, len(nest.loops), body, _nothing)
+
+
+def _region_bytes(nest: Nest, bits: float) -> list[int]:
+    return [to_bytes(results, bits) for results in nest.region_results]
+
+
+def _write_tiles(work: _Work) -> None:
+    s, nest, p = work.streams, work.nest, work.nest.product
+    stream, base, innermost = s.matrix, s.matrix.depth, len(work.nest.loops)
+    machine, g = s.machine, np.full(VARIANTS, work.nest.tiling.groups)
+    m, n, k = np.array(nest.tile_sizes).T
+    interval, result, accesses = tile_interval_cycles(p, machine, g, m, n, k)
+    assert machine.matrix is not None
+    peak = machine.matrix_model.peak_macs_per_cycle(machine.matrix.spec)
+    charges = {
+        "executed_macs": (g * m * p.row_scale * n * k * p.depth_scale).tolist(),
+        "pe_cycles": [round(cycles * peak) for cycles in interval],
+        "scratchpad_read_bytes": accesses[0].tolist(),
+        "accumulator_read_bytes": accesses[1].tolist(),
+        "accumulator_write_bytes": accesses[2].tolist(),
+    }
+    steps = work.left_steps()
+    waits = [] if work.segment.epilogue else [(edge.token, edge.rows) for edge in work.others]
+    if not p.right_in_memory and work.right:
+        waits.append((work.right.token, work.right.rows))
+    if not p.left_in_memory and work.left:
+        waits.append((work.left.token, steps.before if steps.in_order else steps.total))
+    s.sync(stream, waits=[wait for wait in waits if wait[1]])
+    operands = (
+        (work.left_ready, nest.left, nest.left_space),
+        (work.right_ready, nest.right, nest.right_bytes[0]),
+    )
+
+    def arrivals(level: int) -> list[Wait]:
+        waits: list[Wait] = [(ready, 1) for ready, at, _ in operands if ready is not None and at == level]
+        if nest.region == level:
+            waits.append((s.sum_space, work.region_space))
+        return waits
+
+    def releases(level: int) -> list[Wait]:
+        return [(s.tile_space, space) for ready, at, space in operands if ready is not None and at == level]
+
+    keeps = work.segment.place is Place.CHIP and not work.segment.epilogue
+    region_posts: list[Wait] = [(s.sum_space, work.region_space)] if keeps else [(work.region_ready, 1)]
+
+    def body(level: int) -> None:
+        if level == 1 and not p.left_in_memory and work.left and steps.in_order:
+            s.sync(stream, waits=[(work.left.token, steps.amounts())], loops=(base, -1, -1))
+        if level < innermost:
+            s.sync(stream, waits=arrivals(level))
+            return
+        s.task(
+            stream,
+            s.matrix_unit,
+            [cycles_to_ticks(int(cycles)) for cycles in interval],
+            charges,
+            result=[cycles_to_ticks(int(r - i)) for r, i in zip(result, interval, strict=True)],
+            waits=arrivals(level),
+            posts=[*releases(level), *(region_posts if nest.region == level else [])],
+            loops=work.loops(base, level),
+            mark=True,
+        )
+
+    def after(level: int) -> None:
+        if level < innermost:
+            s.sync(stream, posts=[*releases(level), *(region_posts if nest.region == level else [])])
+        if keeps and nest.region == level:
+            moved = _region_bytes(nest, p.output_bits)
+            sums = _region_bytes(nest, p.sum_bits)
+            s.task(
+                stream,
+                -1,
+                0,
+                {"accumulator_read_bytes": sums, "scratchpad_write_bytes": moved},
+                loops=work.loops(base, level),
+            )
+        if keeps:
+            _post_rows(work, stream, base, level)
+
+    _nested(stream, nest, innermost, body, after)
+
+
+def _write_epilogue(work: _Work) -> None:
+    s, nest, p = work.streams, work.nest, work.nest.product
+    stream, base = s.vector, s.vector.depth
+    pairs = []
+    for variant in VARIANT_RANGE:
+        elements = nest.region_results[variant]
+        pairs.append([])
+        for follower in work.segment.epilogue:
+            assert isinstance(follower, Elementwise)
+            if follower.elements < work.segment.operator.output.elements:
+                elements = nest.region_results[variant] // 2
+            pairs[-1].append((FUNCTIONS[follower.function], elements))
+    on_chip = sum(source.tensor.bytes for source in work.segment.extra_sources if source.place is Place.CHIP)
+    extra_bits = p.epilogue_bits + on_chip * 8 / max(1, nest.product.groups * p.rows * p.row_scale * p.columns)
+    charges = vector_charges(pairs) | {
+        "accumulator_read_bytes": _region_bytes(nest, p.sum_bits),
+        "scratchpad_read_bytes": _region_bytes(nest, extra_bits),
+        "scratchpad_write_bytes": _region_bytes(nest, p.output_bits),
+    }
+    waits: list[Wait] = [(work.region_ready, 1)]
+    if work.extra_ready is not None:
+        waits.append((work.extra_ready, 1))
+    keeps = work.segment.place is Place.CHIP
+    posts: list[Wait] = [(s.tile_space, work.extra_space)] if work.extra_ready is not None else []
+    posts.append((s.sum_space, work.region_space) if keeps else (work.results_ready, 1))
+    off_chip = any(source.place is not Place.CHIP for source in work.segment.extra_sources)
+    if not off_chip:
+        s.sync(stream, waits=[(edge.token, edge.rows) for edge in work.others])
+
+    def body(level: int) -> None:
+        if level == nest.region:
+            s.task(
+                stream,
+                s.vector_unit,
+                [cycles_to_ticks(s.vector_cycles(work_pairs)) for work_pairs in pairs],
+                charges,
+                waits=waits,
+                posts=posts,
+                loops=work.loops(base, level),
+                mark=True,
+            )
+
+    def after(level: int) -> None:
+        if keeps:
+            _post_rows(work, stream, base, level)
+
+    _nested(stream, nest, nest.region, body, after)
+
+
+def _write_stores(work: _Work) -> None:
+    s, nest = work.streams, work.nest
+    stream, base = s.store, s.store.depth
+    ready = work.results_ready if work.segment.epilogue else work.region_ready
+
+    def body(level: int) -> None:
+        if level == nest.region:
+            s.transfer(
+                stream,
+                work.segment.place,
+                _region_bytes(nest, nest.product.output_bits),
+                write=True,
+                waits=[(ready, 1)],
+                posts=[(s.sum_space, work.region_space)],
+                loops=work.loops(base, level),
+                mark=True,
+            )
+
+    _nested(stream, nest, nest.region, body, lambda level: _post_rows(work, stream, base, level))
+
+
+def _post_rows(work: _Work, stream: Stream, base: int, level: int) -> None:
+    """Give finished rows: at each step of the outermost loop when it runs over rows, else at the end."""
+    in_order = work.nest.rows_in_order
+    whole: list[Wait] = [
+        (edge.token, edge.rows) for edge in work.writes if level == 0 and not (in_order and edge.by_rows)
+    ]
+    work.streams.sync(stream, posts=whole)
+    if level == 1 and in_order:
+        rows = [sizes[M] for sizes in work.nest.tile_sizes]
+        steps: list[Wait] = [(edge.token, rows) for edge in work.writes if edge.by_rows]
+        work.streams.sync(stream, posts=steps, loops=(base, -1, -1))

@@ -1,0 +1,248 @@
+"""Planning of a block: which operators run as one, and which tensors stay on chip.
+
+A *segment* is what is tiled and streamed as one: an operator with the elementwise operators that follow it on
+the same results (its epilogue). Activations stay in the scratchpad while they live if they fit there together
+with the others, small ones first; the rest, weights and the KV cache are in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from accel_sim.mapping.machine import Machine
+from accel_sim.workload.graph import Block
+from accel_sim.workload.operators import (
+    Attention,
+    Conv2d,
+    Elementwise,
+    Embedding,
+    Gemm,
+    KvAppend,
+    Norm,
+    Operator,
+    Rotary,
+    Routing,
+    Softmax,
+)
+from accel_sim.workload.tensors import Residency, Tensor
+
+BLOCK_INPUT = -1  # producer of a tensor that enters the block
+OUTSIDE = -2  # producer of a tensor that is there from the start
+
+
+class Place(Enum):
+    """Where a tensor is between the segments that write and read it."""
+
+    MEMORY = "memory"
+    CHIP = "chip"
+    LINK = "link"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An input of a segment: the (part of a) tensor, where it is, and the segment that makes it."""
+
+    tensor: Tensor
+    place: Place
+    producer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Operators that are streamed as one.
+
+    Attributes:
+        operator: the operator that decides the tiling.
+        epilogue: elementwise operators on its results, in order.
+        sources: the operator's inputs.
+        extra_sources: what the epilogue reads besides the results (a residual).
+        output, place: what is written, and where.
+    """
+
+    operator: Operator
+    epilogue: tuple[Operator, ...]
+    sources: tuple[Source, ...]
+    extra_sources: tuple[Source, ...]
+    output: Tensor
+    place: Place
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """All operators of the segment."""
+        return (self.operator, *self.epilogue)
+
+    @property
+    def input_rows(self) -> int:
+        """Rows in whose order the segment can take its first input."""
+        op = self.operator
+        return op.batch * op.in_height if isinstance(op, Conv2d) else self.rows
+
+    @property
+    def rows(self) -> int:
+        """Rows in whose order the segment can give results."""
+        op = self.operator
+        if isinstance(op, Gemm):
+            return op.batch * op.m
+        if isinstance(op, Conv2d):
+            return op.batch * op.out_height
+        if isinstance(op, Attention):
+            return op.batch * op.query_length
+        return vector_shape(op)[0]
+
+
+def vector_shape(op: Operator) -> tuple[int, int]:
+    """Return rows and columns of a vector operator's iteration space."""
+    if isinstance(op, Softmax | Norm):
+        return op.rows, op.columns
+    if isinstance(op, Embedding):
+        return op.tokens, op.width
+    if isinstance(op, Routing):
+        return op.tokens, op.experts
+    if isinstance(op, Rotary):
+        return op.tokens, max(1, op.elements // op.tokens)
+    if isinstance(op, KvAppend):
+        return op.tokens, max(1, op.output.elements // op.tokens)
+    columns = op.output.shape[-1] if op.output.shape else 1
+    return max(1, op.output.elements // columns), columns
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPlan:
+    """Segments of a block in execution order, and the most bytes of activations it keeps on chip at a time."""
+
+    block: Block
+    segments: tuple[Segment, ...]
+    resident_bytes: int
+
+
+def plan_blocks(blocks: Iterable[Block], machine: Machine) -> tuple[BlockPlan, ...]:
+    """Return a plan of every block. Tensors between blocks stay on chip if every block has room for them."""
+    blocks = tuple(blocks)
+    kept = [_keep(block, machine, carried=True) for block in blocks]
+    carried = all({block.input, block.output} <= keep for block, (keep, _) in zip(blocks, kept, strict=True))
+    if not carried:
+        kept = [_keep(block, machine, carried=False) for block in blocks]
+    return tuple(
+        BlockPlan(block, _segments(block, machine, keep), resident)
+        for block, (keep, resident) in zip(blocks, kept, strict=True)
+    )
+
+
+def _fused(block: Block, machine: Machine) -> list[tuple[Operator, tuple[Operator, ...]]]:
+    """Return operators with their epilogues."""
+    readers: dict[str, list[Operator]] = {}
+    for op in block.operators:
+        for name in {tensor.name for tensor in op.inputs}:
+            readers.setdefault(name, []).append(op)
+    made = {op.output.name: index for index, op in enumerate(block.operators)}
+    groups: list[tuple[Operator, tuple[Operator, ...]]] = []
+    taken: set[str] = set()
+    for index, op in enumerate(block.operators):
+        if op.name in taken:
+            continue
+        epilogue: list[Operator] = []
+        if isinstance(op, Gemm | Conv2d) and machine.policy.fuse_epilogues and machine.vector is not None:
+            output = op.output
+            while True:
+                following = readers.get(output.name, [])
+                if len(following) != 1 or output.name == block.output:
+                    break
+                follower = following[0]
+                if not isinstance(follower, Elementwise) or not _same_results(output, follower):
+                    break
+                # What else it reads must have been made before the product starts.
+                others = [tensor.name for tensor in follower.inputs if tensor.name != output.name]
+                if any(made.get(name, -1) >= index for name in others):
+                    break
+                epilogue.append(follower)
+                output = follower.output
+        taken.update(follower.name for follower in epilogue)
+        groups.append((op, tuple(epilogue)))
+    return groups
+
+
+def _same_results(output: Tensor, follower: Elementwise) -> bool:
+    halves = follower.function.endswith("_multiply") and follower.elements * 2 == output.elements
+    return follower.elements == output.elements or halves
+
+
+def _final(op: Operator, epilogue: tuple[Operator, ...]) -> Tensor:
+    return (epilogue[-1] if epilogue else op).output
+
+
+def _keep(block: Block, machine: Machine, carried: bool) -> tuple[frozenset[str], int]:
+    """Return the names of activations that stay on chip, and the most bytes they take together."""
+    groups = _fused(block, machine)
+    count = len(groups)
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    size: dict[str, int] = {}
+    for index, (op, epilogue) in enumerate(groups):
+        output = _final(op, epilogue)
+        if output.residency is Residency.ACTIVATION:
+            first[output.name], size[output.name] = index, output.bytes
+            last[output.name] = count - 1 if output.name == block.output else index
+        inside = {o.output.name for o in (op, *epilogue)}
+        for tensor in (tensor for o in (op, *epilogue) for tensor in o.inputs):
+            if tensor.name in inside or tensor.residency is not Residency.ACTIVATION:
+                continue
+            if tensor.name == block.input and tensor.name not in first:
+                first[tensor.name], size[tensor.name] = 0, tensor.bytes
+            if tensor.name in first:
+                last[tensor.name] = index
+                size[tensor.name] = max(size[tensor.name], tensor.bytes)
+    borders = {block.input, block.output}
+    names = [name for name in first if carried or name not in borders]
+    names.sort(key=lambda name: (name not in borders, size[name], first[name]))
+    limit = int(machine.policy.resident_fraction * machine.tile_bytes)
+    live = [0] * max(1, count)
+    keep: set[str] = set()
+    for name in names:
+        span = range(first[name], last[name] + 1)
+        if max(live[i] for i in span) + size[name] <= limit:
+            keep.add(name)
+            for i in span:
+                live[i] += size[name]
+    # A block input that is not an activation of this graph (images, token ids) does not need room.
+    if block.input not in first:
+        keep.add(block.input)
+    return frozenset(keep), max(live)
+
+
+def _segments(block: Block, machine: Machine, keep: frozenset[str]) -> tuple[Segment, ...]:
+    groups = _fused(block, machine)
+    maker = {_final(op, epilogue).name: index for index, (op, epilogue) in enumerate(groups)}
+
+    def place(tensor: Tensor) -> Place:
+        if tensor.residency is Residency.IO:
+            return Place.LINK if machine.link else Place.MEMORY
+        if tensor.residency is Residency.ACTIVATION and tensor.name in keep:
+            return Place.CHIP
+        return Place.MEMORY
+
+    def source(tensor: Tensor, reader: int) -> Source:
+        producer = maker.get(tensor.name, OUTSIDE)
+        if producer == OUTSIDE and tensor.name == block.input and tensor.residency is Residency.ACTIVATION:
+            producer = BLOCK_INPUT
+        if producer >= reader:
+            producer = OUTSIDE
+        return Source(tensor, place(tensor), producer)
+
+    segments = []
+    for index, (op, epilogue) in enumerate(groups):
+        inside = {o.output.name for o in (op, *epilogue)}
+        extra = [t for o in epilogue for t in o.inputs if t.name not in inside]
+        output = _final(op, epilogue)
+        segments.append(
+            Segment(
+                operator=op,
+                epilogue=epilogue,
+                sources=tuple(source(tensor, index) for tensor in op.inputs),
+                extra_sources=tuple(source(tensor, index) for tensor in extra),
+                output=output,
+                place=place(output),
+            )
+        )
+    return tuple(segments)

@@ -1,0 +1,135 @@
+"""The streams and shared tokens that all segments of a program are written to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from accel_sim.engine.program import VARIANTS, Amount, ProgramBuilder, Stream
+from accel_sim.mapping.counters import INDEX
+from accel_sim.mapping.machine import TICKS_PER_CYCLE, Channel, Machine
+from accel_sim.mapping.plan import Place
+
+Wait = tuple[int, Amount]
+Charges = Mapping[str, Amount]
+
+
+@dataclass
+class Streams:
+    """One chip's streams: loads, matrix unit, vector unit, stores, each in program order.
+
+    Tile space in the scratchpad and space for partial sums are credits in bytes; loads take the former, the
+    matrix stream takes the latter, whoever reads last gives them back.
+
+    Attributes:
+        builder: collects the program.
+        tile_bytes: scratchpad bytes that tiles may take, activations kept on chip being set aside.
+        tag: number of the segment being written.
+        charges: (task, counter, amounts by variant) of every event counted.
+    """
+
+    machine: Machine
+    tile_bytes: int
+    builder: ProgramBuilder = field(default_factory=ProgramBuilder)
+    tag: int = 0
+    charges: list[tuple[int, int, Sequence[int]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        b, machine = self.builder, self.machine
+        self.load = b.stream("load")
+        self.matrix = b.stream("matrix")
+        self.vector = b.stream("vector")
+        self.store = b.stream("store")
+        self.memory_pipe = b.pipe(machine.memory.name, machine.memory.quantum_ticks)
+        self.link_pipe = b.pipe(machine.link.name, machine.link.quantum_ticks) if machine.link else -1
+        self.matrix_unit = b.unit(machine.matrix.name) if machine.matrix else -1
+        self.vector_unit = b.unit(machine.vector.name) if machine.vector else -1
+        self.tile_space = b.token(self.tile_bytes)
+        self.sum_space = b.token(machine.accumulator_bytes)
+
+    @property
+    def all(self) -> tuple[Stream, ...]:
+        """The streams, in priority order."""
+        return (self.load, self.matrix, self.vector, self.store)
+
+    def channel(self, place: Place) -> tuple[int, Channel]:
+        """Return the pipe and its rates for a tensor that is off chip."""
+        if place is Place.LINK:
+            assert self.machine.link is not None
+            return self.link_pipe, self.machine.link
+        return self.memory_pipe, self.machine.memory
+
+    def task(self, stream: Stream, resource: int, ticks: Amount, charges: Charges, **details: object) -> int:
+        """Append a task of the present segment with the events it is charged."""
+        number = self.builder.task(stream, resource, ticks, tag=self.tag, **details)  # type: ignore[arg-type]
+        for name, amount in charges.items():
+            self.charges.append((number, INDEX[name], _variants(amount)))
+        return number
+
+    def sync(
+        self, stream: Stream, waits: Sequence[Wait] = (), posts: Sequence[Wait] = (), **details: object
+    ) -> None:
+        """Append a task that only moves tokens, if there are any."""
+        if waits or posts:
+            self.builder.task(stream, waits=waits, posts=posts, tag=self.tag, **details)  # type: ignore[arg-type]
+
+    def transfer(
+        self,
+        stream: Stream,
+        place: Place,
+        count: Amount,
+        *,
+        write: bool = False,
+        waits: Sequence[Wait] = (),
+        posts: Sequence[Wait] = (),
+        loops: tuple[int, int, int] = (-1, -1, -1),
+        mark: bool = False,
+    ) -> int:
+        """Append a transfer of `count` bytes between scratchpad and memory or link."""
+        pipe, channel = self.channel(place)
+        counts = _variants(count)
+        side = "scratchpad_read_bytes" if write else "scratchpad_write_bytes"
+        if place is Place.LINK:
+            outside = "link_bytes"
+        else:
+            outside = "memory_write_bytes" if write else "memory_read_bytes"
+        return self.task(
+            stream,
+            pipe,
+            [channel.ticks(c) for c in counts],
+            {outside: counts, side: counts},
+            result=channel.latency_ticks,
+            waits=waits,
+            posts=posts,
+            loops=loops,
+            mark=mark,
+        )
+
+    def vector_cycles(self, work: Sequence[tuple[Mapping[str, float], int]]) -> int:
+        """Return the vector unit's cycles for (operations, elements) pairs done one after the other."""
+        import numpy as np
+
+        if self.machine.vector is None:
+            return 0
+        model, spec = self.machine.vector_model, self.machine.vector.spec
+        return int(sum(int(model.cycles(spec, ops, np.array([n]))[0]) for ops, n in work if ops and n > 0))
+
+
+def vector_charges(work: Sequence[Sequence[tuple[Mapping[str, float], int]]]) -> dict[str, list[int]]:
+    """Return events of vector work given for each variant as (operations, elements) pairs."""
+    charges: dict[str, list[int]] = {}
+    for variant, pairs in enumerate(work):
+        for operations, elements in pairs:
+            for name, count in operations.items():
+                amounts = charges.setdefault(f"vector_{name}", [0] * len(work))
+                amounts[variant] += round(count * elements)
+    return charges
+
+
+def cycles_to_ticks(cycles: int) -> int:
+    """Return a duration on the chip's clock in ticks."""
+    return cycles * TICKS_PER_CYCLE
+
+
+def _variants(amount: Amount) -> Sequence[int]:
+    return (amount,) * VARIANTS if isinstance(amount, int) else amount

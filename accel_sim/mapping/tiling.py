@@ -1,0 +1,347 @@
+"""Search over the legal tilings of a matrix product between memory and buffers.
+
+A product is a nest of loops over groups g, rows m, columns n and depth k of tiles; g is outermost, the order
+of the other three is free. What is loaded, how often, and what must fit follows from sizes and order:
+
+- an operand's tile stays while loops that do not index it run inside the loops that do;
+- an operand is held twice (one in use, one arriving), once if it is loaded only once;
+- sums are complete when the k loop ends; all tiles of the loops inside it are kept in the accumulators, so
+  partial sums never travel to memory.
+
+Every combination of sizes (see `candidate_sizes`) and order is priced. Of those within half a percent of the
+fastest, those within half a percent of the least energy are kept, and of these the one with the fewest tiles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from accel_sim.config.errors import RunError
+from accel_sim.hardware.component import GemmTiles
+from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine
+
+M, N, K = 0, 1, 2
+ORDERS = ((M, N, K), (N, M, K), (M, K, N), (N, K, M), (K, M, N), (K, N, M))
+_ORDERS = np.array(ORDERS, dtype=np.int64)
+TOLERANCE = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A matrix product to be tiled: `groups` of (rows x columns), summed over `depth`, all in loop units.
+
+    A convolution counts rows of output pixels and channels; a plain GEMM counts elements. `*_scale` is how many
+    matrix rows or depth elements a unit stands for.
+
+    Attributes:
+        groups, rows, columns, depth: loop bounds.
+        row_scale, depth_scale: matrix elements in a unit (output width; kernel height x width).
+        left_bits, right_bits, output_bits, sum_bits: of an element in memory, and of a partial sum.
+        image_rows: rows after which the left operand starts anew (a convolution's output height).
+        row_stride, row_reach: input rows that a unit moves on by, and that one unit covers.
+        input_rows: input rows of one image that are touched at all.
+        left_row_elements: elements of an input row for one unit of depth (a convolution's input width).
+        left_in_memory, right_in_memory, output_in_memory: False when the tensor stays on chip.
+        epilogue_bits: bits of further inputs read from memory for each output element.
+    """
+
+    groups: int
+    rows: int
+    columns: int
+    depth: int
+    row_scale: int
+    depth_scale: int
+    left_bits: float
+    right_bits: float
+    output_bits: float
+    sum_bits: float
+    image_rows: int
+    row_stride: int
+    row_reach: int
+    input_rows: int
+    left_row_elements: int
+    left_in_memory: bool
+    right_in_memory: bool
+    output_in_memory: bool
+    epilogue_bits: float
+
+    def left_rows(self, rows: int) -> int:
+        """Input rows that a tile of `rows` units covers, halo included."""
+        if rows > self.image_rows:
+            return -(-rows // self.image_rows) * self.input_rows
+        return min((rows - 1) * self.row_stride + self.row_reach, self.input_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """A chosen tiling: sizes (g, m, n, k) in loop units and the order of m, n, k from outside to inside."""
+
+    groups: int
+    sizes: tuple[int, int, int]
+    order: tuple[int, int, int]
+    estimate_ticks: float
+
+    def trips(self, product: Product) -> tuple[int, int, int]:
+        """Tiles along m, n and k."""
+        bounds = (product.rows, product.columns, product.depth)
+        return tuple(-(-bound // size) for bound, size in zip(bounds, self.sizes, strict=True))  # type: ignore[return-value]
+
+
+def candidate_sizes(bound: int, granule: int) -> list[int]:
+    """Return tile sizes to try along a loop of `bound` units: nearly equal parts in multiples of the granule.
+
+    1, 2, 3, 4, 6, 8, 12, 16, ... parts down to one granule; parts are balanced so that the last tile is not
+    needlessly small.
+    """
+    sizes = []
+    parts = 1
+    limit = -(-bound // granule)
+    while True:
+        size = -(-bound // parts)
+        if size < bound:
+            size = min(bound, -(-size // granule) * granule)
+        if size not in sizes:
+            sizes.append(size)
+        if parts >= limit:
+            return sizes
+        parts = min(limit, parts * 3 // 2 if parts & (parts - 1) == 0 and parts > 1 else _next_power(parts))
+
+
+def _next_power(parts: int) -> int:
+    return 1 << parts.bit_length()
+
+
+def _group_sizes(groups: int) -> list[int]:
+    """Return divisors of the group count, at most a dozen, spread over its range."""
+    divisors = [d for d in range(1, min(groups, 4096) + 1) if groups % d == 0]
+    if groups not in divisors:
+        divisors.append(groups)
+    step = -(-len(divisors) // 12)
+    return sorted({*divisors[::step], divisors[-1]})
+
+
+def search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | None:
+    """Return the best tiling of a product when `tile_bytes` of the scratchpad are free, None if none fits."""
+    key = (product, tile_bytes)
+    if key not in machine.memo:
+        machine.memo[key] = _search(product, machine, tile_bytes)
+    return machine.memo[key]  # type: ignore[no-any-return]
+
+
+def _search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | None:
+    model = machine.matrix_model
+    assert machine.matrix is not None
+    spec = machine.matrix.spec
+    granule_m, granule_n, granule_k = model.granule(spec)
+    ms = candidate_sizes(product.rows, max(1, granule_m // product.row_scale))
+    if product.image_rows < product.rows:
+        ms = [m for m in ms if m <= product.image_rows or m % product.image_rows == 0] or [1]
+        ms = sorted({*ms, *candidate_sizes(product.image_rows, max(1, granule_m // product.row_scale))})
+    ns = candidate_sizes(product.columns, granule_n)
+    ks = candidate_sizes(product.depth, max(1, granule_k // product.depth_scale))
+    gs = _group_sizes(product.groups)
+    g, m, n, k = (axis.ravel() for axis in np.meshgrid(_int(gs), _int(ms), _int(ns), _int(ks), indexing="ij"))
+    left, right, partial = _tile_bytes(product, m, n, k)
+    fits = (g * (left * product.left_in_memory + right * product.right_in_memory) <= tile_bytes) & (
+        g * partial <= machine.accumulator_bytes
+    )
+    if not fits.any():
+        return None
+    g, m, n, k = g[fits], m[fits], n[fits], k[fits]
+    left, right, partial = g * left[fits], g * right[fits], g * partial[fits]
+    interval = _intervals(product, machine, g, m, n, k)
+    times, energies = _price(
+        np.array([product.groups, product.rows, product.columns, product.depth]),
+        np.stack((g, m, n, k)),
+        interval,
+        np.stack((left, right, partial)),
+        _totals(product),
+        np.array([product.left_in_memory, product.right_in_memory, product.output_in_memory]),
+        np.array([product.output_bits / product.sum_bits, product.epilogue_bits / product.sum_bits]),
+        np.array([tile_bytes, machine.accumulator_bytes], dtype=np.int64),
+        np.array([machine.memory.ticks_per_byte, machine.memory.latency_ticks]),
+        np.array([machine.memory_j_per_byte, machine.scratchpad_j_per_byte]),
+        _ORDERS,
+    )
+    best = times.min()
+    if not np.isfinite(best):
+        return None
+    close = np.where(times <= best * (1 + TOLERANCE), energies, np.inf)
+    cheapest = close <= close.min() * (1 + TOLERANCE)
+    tiles = (product.groups // g) * -(-product.rows // m) * -(-product.columns // n) * -(-product.depth // k)
+    row, order = np.unravel_index(np.where(cheapest, tiles[:, None], np.inf).argmin(), times.shape)
+    return Tiling(
+        int(g[row]), (int(m[row]), int(n[row]), int(k[row])), ORDERS[int(order)], float(times[row, order])
+    )
+
+
+def require(tiling: Tiling | None, name: str, machine: Machine, tile_bytes: int) -> Tiling:
+    """Return the tiling, or raise the error that no tile of operator `name` fits the buffers."""
+    if tiling is None:
+        raise RunError(
+            f"{machine.design.document.source}: no tile of '{name}' fits: "
+            f"{tile_bytes} bytes of '{machine.design.scratchpad.name}' are free for tiles and "
+            f"{machine.accumulator_bytes} bytes hold partial sums; both must hold two tiles of the array's size"
+        )
+    return tiling
+
+
+def _int(values: list[int]) -> np.ndarray:
+    return np.array(values, dtype=np.int64)
+
+
+def _tile_bytes(product: Product, m: np.ndarray, n: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return bytes of the left, right and partial-sum tiles of one group, float64[t] rounded up."""
+    inside = np.minimum((m - 1) * product.row_stride + product.row_reach, product.input_rows)
+    rows = np.where(m > product.image_rows, -(-m // product.image_rows) * product.input_rows, inside)
+    left = np.ceil(rows * product.left_row_elements * k * product.left_bits / 8)
+    right = np.ceil(k * product.depth_scale * n * product.right_bits / 8)
+    partial = np.ceil(m * product.row_scale * n * product.sum_bits / 8)
+    return left, right, partial
+
+
+def _totals(product: Product) -> np.ndarray:
+    """Return bytes of the whole left operand (each touched row once), right operand and output."""
+    images = -(-product.rows // product.image_rows)
+    left = images * product.input_rows * product.left_row_elements * product.depth * product.left_bits / 8
+    right = product.columns * product.depth * product.depth_scale * product.right_bits / 8
+    output = product.rows * product.row_scale * product.columns * product.output_bits / 8
+    return product.groups * np.array([left, right, output])
+
+
+def _intervals(
+    product: Product, machine: Machine, g: np.ndarray, m: np.ndarray, n: np.ndarray, k: np.ndarray
+) -> np.ndarray:
+    """Return float64[t, 8], cycles of each candidate's tiles by which of m, n, k is in its last iteration."""
+    shapes = []
+    for variant in range(8):
+        sizes = []
+        for axis, (size, bound) in enumerate(((m, product.rows), (n, product.columns), (k, product.depth))):
+            last = bound - (-(-bound // size) - 1) * size
+            sizes.append(last if variant >> axis & 1 else size)
+        shapes.append(np.stack((g, *sizes)))
+    # Most loop bounds divide, so few of the shapes are distinct.
+    stacked = np.concatenate(shapes, axis=1)
+    keys = ((stacked[0] * (product.rows + 1) + stacked[1]) * (product.columns + 1) + stacked[2]) * (
+        product.depth + 1
+    ) + stacked[3]
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    g1, m1, n1, k1 = stacked[:, first]
+    cycles = tile_interval_cycles(product, machine, g1, m1, n1, k1)[0]
+    return cycles[inverse].reshape(8, -1).T.astype(np.float64)
+
+
+def tile_interval_cycles(
+    product: Product, machine: Machine, g: np.ndarray, m: np.ndarray, n: np.ndarray, k: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what tiles cost on the matrix unit with its buffers' ports: interval, result, accesses.
+
+    Returns:
+        interval: int64[t], cycles until the next tile can start: of the unit, or of the ports that feed it.
+        result: int64[t], cycles until the last result can be read.
+        accesses: int64[3, t], bytes read from the scratchpad, read from and written to the accumulators.
+    """
+    assert machine.matrix is not None
+    price = machine.matrix_model.price(
+        machine.matrix.spec, GemmTiles(g, m * product.row_scale, n, k * product.depth_scale)
+    )
+    reads = np.ceil((price.a_reads * product.left_bits + price.b_reads * product.right_bits) / 8).astype(
+        np.int64
+    )
+    sum_reads = np.ceil(price.partial_reads * product.sum_bits / 8).astype(np.int64)
+    sum_writes = np.ceil(price.partial_writes * product.sum_bits / 8).astype(np.int64)
+    port_cycles = np.maximum(
+        -(-reads // machine.scratchpad_read_bytes_per_cycle),
+        -(-np.maximum(sum_reads, sum_writes) // machine.accumulator_bytes_per_cycle),
+    )
+    stall = np.maximum(port_cycles - price.interval, 0)
+    return price.interval + stall, price.result + stall, np.stack((reads, sum_reads, sum_writes))
+
+
+@njit(cache=True)
+def _price(bounds, sizes, interval, tiles, totals, in_memory, ratios, limits, memory, energy, orders):
+    """Estimated time and energy of every candidate in every order.
+
+    bounds: int64[4] (g, m, n, k). sizes: int64[4, t]. interval: float64[t, 8] cycles by variant.
+    tiles: float64[3, t] bytes of left, right, sum tiles. totals: float64[3] bytes of left, right, output.
+    in_memory: bool[3] for left, right, output. ratios: float64[2], output and epilogue bytes by sum byte.
+    limits: int64[2] bytes for tiles, for partial sums. memory: float64[2] ticks per byte, latency in ticks.
+    energy: float64[2] joules per byte of memory, of scratchpad. orders: int64[6, 3].
+
+    Returns (times, energies), float64[t, 6]; times are in ticks, infinite where the order does not fit.
+    """
+    count = sizes.shape[1]
+    times = np.full((count, 6), np.inf)
+    energies = np.full((count, 6), np.inf)
+    trips = np.empty(3, np.int64)
+    depth_of = np.empty(3, np.int64)
+    for i in range(count):
+        groups = bounds[0] // sizes[0, i]
+        for axis in range(3):
+            trips[axis] = (bounds[axis + 1] + sizes[axis + 1, i] - 1) // sizes[axis + 1, i]
+        compute = 0.0
+        for v in range(8):
+            weight = 1.0
+            for axis in range(3):
+                weight *= 1.0 if v >> axis & 1 else trips[axis] - 1.0
+            compute += weight * interval[i, v]
+        compute *= groups * 1024.0
+        for o in range(6):
+            for level in range(3):
+                depth_of[orders[o, level]] = level
+            inner_m = trips[0] > 1
+            inner_n = trips[1] > 1
+            inner_k = trips[2] > 1
+            # The left operand (m, k) is loaded anew for every n when a loop that indexes it runs inside n's.
+            left_again = (inner_m and depth_of[0] > depth_of[1]) or (inner_k and depth_of[2] > depth_of[1])
+            right_again = (inner_n and depth_of[1] > depth_of[0]) or (inner_k and depth_of[2] > depth_of[0])
+            left_passes = trips[1] if left_again else 1
+            right_passes = trips[0] if right_again else 1
+            region = tiles[2, i]
+            regions = groups * trips[0] * trips[1]
+            for axis in range(2):
+                if inner_k and depth_of[axis] > depth_of[2]:
+                    region *= trips[axis]
+                    regions //= trips[axis]
+            if region * min(2, regions) > limits[1]:
+                continue
+            left_loads = groups * trips[0] * trips[2] * left_passes
+            right_loads = groups * trips[1] * trips[2] * right_passes
+            held = 0.0
+            if in_memory[0]:
+                held += tiles[0, i] * min(2, left_loads)
+            if in_memory[1]:
+                held += tiles[1, i] * min(2, right_loads)
+            held += region * ratios[1] * min(2, regions)
+            if held > limits[0]:
+                continue
+            moved = totals[2] / max(ratios[0], 1e-12) * ratios[1]
+            if in_memory[0]:
+                # Overlap of neighbouring tiles is loaded again unless m's tiles follow one another directly.
+                overlap = tiles[0, i] * left_loads / max(left_passes, 1) / max(totals[0], 1.0)
+                if not (inner_k and depth_of[2] > depth_of[0]):
+                    overlap = 1.0
+                moved += totals[0] * left_passes * max(overlap, 1.0)
+            if in_memory[1]:
+                moved += totals[1] * right_passes
+            loaded = moved
+            if in_memory[2]:
+                moved += totals[2]
+            fill = memory[1]
+            if in_memory[0]:
+                fill += tiles[0, i] * memory[0]
+            if in_memory[1]:
+                fill += tiles[1, i] * memory[0]
+            if in_memory[2]:
+                fill += region * ratios[0] * memory[0]
+            times[i, o] = max(compute, moved * memory[0]) + fill
+            energies[i, o] = (
+                moved * energy[0] + (loaded + totals[0] * trips[1] + totals[1] * trips[0]) * energy[1]
+            )
+    return times, energies
+
+
+assert TICKS_PER_CYCLE == 1024  # `_price` spells it out, since a kernel freezes what it imports

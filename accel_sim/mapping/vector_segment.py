@@ -1,0 +1,249 @@
+"""Tile streams of vector operators: tiles of rows are loaded, computed in place, and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from accel_sim.config.errors import InputError, RunError
+from accel_sim.engine.program import VARIANTS, Stream
+from accel_sim.mapping.dependencies import Edge, RowSteps, row_steps
+from accel_sim.mapping.machine import TICKS_PER_CYCLE
+from accel_sim.mapping.plan import Place, Segment, vector_shape
+from accel_sim.mapping.streams import Streams, Wait, cycles_to_ticks, vector_charges
+from accel_sim.mapping.tiling import candidate_sizes
+from accel_sim.mapping.vector_work import RowWork, row_work
+from accel_sim.workload.operators import Embedding
+
+Passes = Sequence[tuple[Mapping[str, float], int]]
+
+
+@dataclass(frozen=True, slots=True)
+class RowTiling:
+    """How the rows are cut.
+
+    Attributes:
+        rows: of a tile; 1 when even one row has to be cut.
+        chunks: parts of a row that does not fit, each loaded again for every pass; 1 otherwise.
+        reloads: passes that load the data anew; 1 unless rows are cut.
+    """
+
+    rows: int
+    chunks: int = 1
+    reloads: int = 1
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A vector segment while it is written; byte figures are for the whole operator.
+
+    Attributes:
+        loaded: bytes that come from memory, and from the link.
+        on_chip: bytes read that never left the chip.
+        stored: bytes written, wherever to.
+    """
+
+    streams: Streams
+    segment: Segment
+    shape: tuple[int, int]
+    row: RowWork
+    loaded: Mapping[Place, int]
+    on_chip: int
+    stored: int
+
+    def share(self, total: int, rows: int) -> int:
+        """Return the part of a total that belongs to `rows` rows, rounded up."""
+        return -(-total * rows // self.shape[0])
+
+    def passes(self, rows: int) -> Passes:
+        """Return the vector work of `rows` rows."""
+        return [(operations, round(elements * rows)) for operations, elements in self.row.passes]
+
+
+def write_vector_segment(
+    streams: Streams, segment: Segment, reads: Sequence[Edge | None], writes: Sequence[Edge]
+) -> Stream:
+    """Write the streams of a vector segment; return the one that finishes its output.
+
+    Raises:
+        InputError: the operator computes and the design has no vector unit.
+    """
+    work = _work(streams, segment)
+    tiling = _tile(work)
+    rows = work.shape[0]
+    trips = -(-rows // tiling.rows)
+    last = rows - (trips - 1) * tiling.rows
+    sizes = [last if variant & 1 else tiling.rows for variant in range(VARIANTS)]
+    parts = tiling.chunks * tiling.reloads
+    builder = streams.builder
+    ready = builder.token()
+    done = builder.token()
+    loads = {place: total for place, total in work.loaded.items() if total}
+    space = sum(-(-work.share(total, tiling.rows) // tiling.chunks) for total in loads.values())
+    off_chip = [bool(s.place is not Place.CHIP) for s in segment.sources]
+    load_edges = [edge for edge, away in zip(reads, off_chip, strict=True) if edge and away]
+    chip_edges = [edge for edge, away in zip(reads, off_chip, strict=True) if edge and not away]
+
+    def loop(stream: Stream) -> int:
+        """Open the loops over row tiles and parts; return the depth of the former, -1 if there is none."""
+        depth = stream.depth if trips > 1 else -1
+        if trips > 1:
+            stream.loop(trips)
+        return depth
+
+    def steps(edge: Edge) -> RowSteps:
+        return row_steps(edge.rows, tiling.rows, trips) if edge.by_rows else RowSteps(edge.rows)
+
+    def before(stream: Stream, edges: Sequence[Edge]) -> None:
+        waits = [(edge.token, edge.rows) for edge in edges if not steps(edge).in_order]
+        streams.sync(stream, waits=waits)
+
+    def each(stream: Stream, edges: Sequence[Edge], depth: int) -> None:
+        waits: list[Wait] = [(e.token, steps(e).amounts()) for e in edges if steps(e).in_order]
+        streams.sync(stream, waits=waits, loops=(depth, -1, -1))
+
+    constants = sum(w.bytes for w in segment.operator.weights) if not work.row.looked_up else 0
+    if constants:
+        streams.transfer(streams.load, Place.MEMORY, constants)
+
+    if loads:
+        stream = streams.load
+        before(stream, load_edges)
+        depth = loop(stream)
+        each(stream, load_edges, depth)
+        if parts > 1:
+            stream.loop(parts)
+        for index, (place, total) in enumerate(loads.items()):
+            first, final = index == 0, index == len(loads) - 1
+            streams.transfer(
+                stream,
+                place,
+                [-(-work.share(total, size) // tiling.chunks) for size in sizes],
+                waits=[(streams.tile_space, space)] if first else [],
+                posts=[(ready, 1)] if final else [],
+                loops=(depth, -1, -1),
+            )
+        _close(stream, parts > 1, trips > 1)
+
+    stays = segment.place is Place.CHIP
+    release: list[Wait] = [(streams.tile_space, space)] if loads else []
+    stream = streams.vector
+    before(stream, chip_edges)
+    depth = loop(stream)
+    each(stream, chip_edges, depth)
+    if parts > 1:
+        stream.loop(parts)
+    pairs = [[(ops, -(-elements // parts)) for ops, elements in work.passes(size)] for size in sizes]
+    streams.task(
+        stream,
+        streams.vector_unit if work.row.passes else -1,
+        [cycles_to_ticks(_cycles(work, size, pair, parts)) for size, pair in zip(sizes, pairs, strict=True)],
+        vector_charges(pairs)
+        | {
+            "scratchpad_read_bytes": [_read_bytes(work, size) // parts for size in sizes],
+            "scratchpad_write_bytes": [work.share(work.stored, size) // parts for size in sizes],
+        },
+        waits=[(ready, 1)] if loads else [],
+        posts=release if stays else [(done, 1)],
+        loops=(depth, -1, -1),
+        mark=True,
+    )
+    if parts > 1:
+        stream.end()
+    if not stays:
+        _close(stream, False, trips > 1)
+        stream = streams.store
+        depth = loop(stream)
+        if parts > 1:
+            stream.loop(parts)
+        streams.transfer(
+            stream,
+            segment.place,
+            [-(-work.share(work.stored, size) // parts) for size in sizes],
+            write=True,
+            waits=[(done, 1)],
+            posts=release,
+            loops=(depth, -1, -1),
+            mark=True,
+        )
+        if parts > 1:
+            stream.end()
+    if trips > 1:
+        by_rows: list[Wait] = [(edge.token, sizes) for edge in writes if edge.by_rows]
+        streams.sync(stream, posts=by_rows, loops=(depth, -1, -1))
+        stream.end()
+    streams.sync(stream, posts=[(edge.token, edge.rows) for edge in writes if trips == 1 or not edge.by_rows])
+    return stream
+
+
+def _close(stream: Stream, inner: bool, outer: bool) -> None:
+    if inner:
+        stream.end()
+    if outer:
+        stream.end()
+
+
+def _work(streams: Streams, segment: Segment) -> _Work:
+    op, machine = segment.operator, streams.machine
+    shape = vector_shape(op)
+    row = row_work(op, *shape)
+    if row.passes and machine.vector is None:
+        raise InputError(
+            f"{machine.design.document.source}: no component computes element by element, which '{op.name}' needs"
+        )
+    loaded = {Place.MEMORY: 0, Place.LINK: 0}
+    on_chip = 0
+    for source in segment.sources:
+        if source.place is Place.CHIP:
+            on_chip += source.tensor.bytes
+        else:
+            loaded[source.place] += source.tensor.bytes
+    if isinstance(op, Embedding):
+        loaded[Place.MEMORY] += sum(table.format.bytes(op.tokens * table.shape[-1]) for table in row.looked_up)
+    return _Work(streams, segment, shape, row, loaded, on_chip, segment.output.bytes)
+
+
+def _read_bytes(work: _Work, rows: int) -> int:
+    """Bytes the vector unit reads from the scratchpad for `rows` rows: the inputs once for every pass."""
+    once = work.share(sum(work.loaded.values()) + work.on_chip, rows)
+    return once * max(1, sum(1 for _, elements in work.row.passes if elements > 1))
+
+
+def _cycles(work: _Work, rows: int, pairs: Passes, parts: int) -> int:
+    """Cycles of a tile (or part of one): of the lanes, or of the ports that feed them."""
+    if not work.row.passes:
+        return 0
+    ports = -(-_read_bytes(work, rows) // parts // work.streams.machine.scratchpad_read_bytes_per_cycle)
+    return max(work.streams.vector_cycles(pairs), ports)
+
+
+def _tile(work: _Work) -> RowTiling:
+    """Return the row tiling with the least estimated time; a row that does not fit is cut."""
+    streams = work.streams
+    rows = work.shape[0]
+    loaded = sum(work.loaded.values())
+    if not loaded:
+        # Nothing needs tile space; a few tiles let a store start before the last row is done.
+        return RowTiling(-(-rows // min(rows, 8)) if work.segment.place is not Place.CHIP else rows)
+    fitting = [size for size in candidate_sizes(rows, 1) if 2 * work.share(loaded, size) <= streams.tile_bytes]
+    if fitting:
+        return RowTiling(min(fitting, key=lambda size: (_estimate(work, size), -size)))
+    row_bytes = work.share(loaded, 1)
+    chunks = -(-2 * row_bytes // streams.tile_bytes)
+    if chunks > row_bytes:
+        raise RunError(
+            f"{streams.machine.design.document.source}: no tile of '{work.segment.operator.name}' fits: "
+            f"{streams.tile_bytes} bytes of '{streams.machine.design.scratchpad.name}' are free for tiles"
+        )
+    return RowTiling(1, chunks, max(1, len([1 for _, elements in work.row.passes if elements > 1])))
+
+
+def _estimate(work: _Work, size: int) -> float:
+    """Ticks of the operator with tiles of `size` rows: the busiest of pipe and lanes, plus filling and draining."""
+    streams = work.streams
+    trips = -(-work.shape[0] // size)
+    per_byte = streams.machine.memory.ticks_per_byte
+    stored = work.stored if work.segment.place is not Place.CHIP else 0
+    moved = (sum(work.loaded.values()) + stored) * per_byte
+    compute = _cycles(work, size, work.passes(size), 1) * TICKS_PER_CYCLE
+    return max(moved, compute * trips) + moved / trips + compute

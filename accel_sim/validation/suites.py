@@ -1,0 +1,48 @@
+"""The validation suites by name; a suite's module is imported when it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from accel_sim.config.errors import InputError, did_you_mean
+from accel_sim.validation.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A comparison of one kind of model with its reference.
+
+    Attributes:
+        module: where its `validate(reference: Path | None) -> Report` is.
+        description: one line for a list of suites.
+    """
+
+    module: str
+    description: str
+
+
+SUITES: dict[str, Suite] = {
+    "systolic": Suite(
+        "accel_sim.validation.systolic",
+        "Cycles of systolic arrays against register-level simulation, exact.",
+    ),
+    "models": Suite(
+        "accel_sim.validation.models",
+        "Parameters, MACs and KV-cache bytes of language models against published counts.",
+    ),
+}
+
+
+def run_suite(name: str, reference: Path | None = None) -> Report:
+    """Return the report of a suite on its shipped reference, or on a file of the same columns.
+
+    Raises:
+        InputError: there is no suite of that name, or the reference is malformed.
+    """
+    suite = SUITES.get(name)
+    if suite is None:
+        raise InputError(f"unknown suite '{name}'{did_you_mean(name, SUITES)}")
+    report: Report = import_module(suite.module).validate(reference)
+    return report
