@@ -62,6 +62,12 @@ OWNER, RING_SIZE, CURSOR, BOUNDARY, FINISH = 0, 1, 2, 3, 4
 CHECKPOINT, SAVED_SIZE, ITERATION, SAVE_AT = 0, 1, 2, 3
 
 
+# The kernels allocate nothing, so they go without numba's reference counts, whose atomic updates at every use of
+# an array would take most of the time; inlining saves the passing of some twenty arrays at every call.
+kernel = njit(cache=True, _nrt=False)
+inlined = njit(cache=True, _nrt=False, forceinline=True)
+
+
 class State(NamedTuple):
     """Everything that changes while a program runs, all int64; a run can stop and resume. Times are in ticks.
 
@@ -136,7 +142,7 @@ def initial_state(program: Program, token_levels: np.ndarray, stream_starts: np.
     )
 
 
-@njit(cache=True)
+@inlined
 def variant_of(p, st, s, t):
     """Which of its amounts task t of stream s uses: a bit for each named loop in its last iteration."""
     v = 0
@@ -147,7 +153,7 @@ def variant_of(p, st, s, t):
     return v
 
 
-@njit(cache=True)
+@inlined
 def _ticks_of(p, st, s, t, v):
     """Ticks task t holds its resource, from its own table when it has one."""
     start = p.task[t, TABLE]
@@ -157,7 +163,7 @@ def _ticks_of(p, st, s, t, v):
     return p.table[start + st.loops[s, p.task[t, TABLE_LOOP], INDEX]]
 
 
-@njit(cache=True)
+@inlined
 def _deliver(p, st, t, v, time):
     """Give the tokens of a finished task and attribute the time since the last progress to its operator."""
     for w in range(p.task[t, POSTS], p.task[t, POSTS_END]):
@@ -169,7 +175,7 @@ def _deliver(p, st, t, v, time):
         st.clock[LAST_MARK] = time
 
 
-@njit(cache=True)
+@inlined
 def _post(p, st, s, t, v, time):
     """Schedule the result of a task of stream s for `time`, not before the stream's earlier results."""
     time = max(time, st.stream[s, LAST_POST])
@@ -186,7 +192,7 @@ def _post(p, st, s, t, v, time):
     st.stream[s, POST_SIZE] += 1
 
 
-@njit(cache=True)
+@inlined
 def _advance(p, st, s):
     """Run stream s until it needs a token, a resource, or is done."""
     while True:
@@ -253,7 +259,7 @@ def _advance(p, st, s):
             _post(p, st, s, t, v, st.clock[NOW] + max(p.result[t, v], 0))
 
 
-@njit(cache=True)
+@inlined
 def _grant(p, st, trace):
     """Give every idle unit to the stream that has asked longest for it."""
     for r in range(len(p.resource)):
@@ -278,7 +284,7 @@ def _grant(p, st, trace):
             _record(st, trace, best, t, now, st.stream[best, UNTIL])
 
 
-@njit(cache=True)
+@inlined
 def _record(st, trace, s, t, start, end):
     """Append (stream, task, start, end) to the trace if there is one; `run` keeps room for a step's rows."""
     if len(trace) > 0:
@@ -290,7 +296,7 @@ def _record(st, trace, s, t, start, end):
         st.clock[TRACED] = row + 1
 
 
-@njit(cache=True)
+@inlined
 def _rounds(p, st, r, limit):
     """Whole rounds that pipe r can serve before a request ends, and within `limit` ticks."""
     quantum = p.resource[r, QUANTUM]
@@ -301,7 +307,7 @@ def _rounds(p, st, r, limit):
     return rounds
 
 
-@njit(cache=True)
+@inlined
 def _settle(p, st, r, time):
     """Serve pipe r up to the first end of a quantum that is not before `time`; no request may end before it."""
     quantum = p.resource[r, QUANTUM]
@@ -323,7 +329,7 @@ def _settle(p, st, r, time):
         st.resource[r, CURSOR] = (st.resource[r, CURSOR] + 1) % n
 
 
-@njit(cache=True)
+@inlined
 def _plan(p, st, r):
     """Set finish[r], the next time a request on pipe r completes, from the state at the last boundary."""
     n = st.resource[r, RING_SIZE]
@@ -348,7 +354,7 @@ def _plan(p, st, r):
     st.resource[r, FINISH] = time
 
 
-@njit(cache=True)
+@inlined
 def _complete(p, st, r, trace):
     """End the request of pipe r that finishes now, and let its stream go on."""
     now = st.clock[NOW]
@@ -370,7 +376,7 @@ def _complete(p, st, r, trace):
     _record(st, trace, s, t, st.stream[s, SINCE], now)
 
 
-@njit(cache=True)
+@inlined
 def _admit(p, st):
     """Let new requests join their pipes, each at the end of the round, in stream order."""
     for r in range(len(p.resource)):
@@ -397,7 +403,7 @@ def _admit(p, st):
             _plan(p, st, r)
 
 
-@njit(cache=True)
+@inlined
 def _pack(p, st):
     """Write to scratch the state relative to now (equal in equal phases of a loop); return its length."""
     out = st.scratch
@@ -442,11 +448,12 @@ def _pack(p, st):
     return n
 
 
-@njit(cache=True)
+@inlined
 def _save(p, st, row, n):
     """Keep the present state (n relative words in scratch) as the snapshot of a loop."""
     out = st.saved[row]
-    out[:n] = st.scratch[:n]
+    for i in range(n):
+        out[i] = st.scratch[i]
     for s in range(len(st.stream)):
         for d in range(MAX_DEPTH):
             out[n] = st.loops[s, d, INDEX]
@@ -462,7 +469,7 @@ def _save(p, st, row, n):
     out[n + 2] = st.clock[SKIPPED_STEPS]
 
 
-@njit(cache=True)
+@inlined
 def _period_count(p, st, row, n):
     """How many times the period from the snapshot to now can be repeated at once with nothing else happening."""
     old = st.saved[row]
@@ -503,7 +510,7 @@ def _period_count(p, st, row, n):
     return 0 if repeat == NEVER else max(repeat, 0)
 
 
-@njit(cache=True)
+@inlined
 def _skip(p, st, row, n, repeat):
     """Advance the state by `repeat` periods, the period being from the snapshot of `row` to now."""
     old = st.saved[row]
@@ -537,7 +544,7 @@ def _skip(p, st, row, n, repeat):
             st.resource[r, FINISH] += dt
 
 
-@njit(cache=True)
+@inlined
 def _fold(p, st):
     """At the end of loop iterations: compare with the loop's snapshot, skip periods, renew snapshots.
 
@@ -572,7 +579,7 @@ def _fold(p, st):
             st.period[row, SAVE_AT] = 2 * st.period[row, ITERATION]
 
 
-@njit(cache=True)
+@kernel
 def run(p, st, fold, trace, step_limit):
     """Run program p from state st until it ends; return FINISHED, DEADLOCK, TRACE_FULL or STEP_LIMIT.
 

@@ -130,7 +130,7 @@ class VectorModel:
 
 @dataclass(frozen=True, slots=True)
 class BufferModel:
-    """An on-chip memory; its spec has `capacity_bytes`, `read_bytes_per_cycle`, `write_bytes_per_cycle`, `holds`."""
+    """An on-chip memory; its spec has `capacity`, `holds`, `read_bytes_per_cycle`, `write_bytes_per_cycle`."""
 
     cost: Callable[[Any, Surroundings], ComponentCost]
 

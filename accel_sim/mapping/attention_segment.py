@@ -396,16 +396,15 @@ def _write_block(
     if not one_tile:
         stream.loop(block.trips, block.growth)
     softcap = FUNCTIONS["softcap"] if op.softcap else {}
-    pairs = [
-        [(softcap, g * rows * size), (ONLINE_SOFTMAX, g * rows * size), (ONLINE_RESCALE, g * rows * w.depth)]
-        for size in sizes
-    ]
+    scores_of = [g * rows * size for size in sizes]
+    outputs = [g * rows * w.depth] * VARIANTS
+    softmax = [(softcap, scores_of), (ONLINE_SOFTMAX, scores_of), (ONLINE_RESCALE, outputs)]
     moved = [to_bytes(g * rows * size, w.sums) for size in sizes]
     streams.task(
         stream,
         streams.vector_unit,
-        [cycles_to_ticks(streams.vector_cycles(pair)) for pair in pairs],
-        vector_charges(pairs) | {"accumulator_read_bytes": moved, "accumulator_write_bytes": moved},
+        streams.vector_ticks(softmax),
+        vector_charges(softmax) | {"accumulator_read_bytes": moved, "accumulator_write_bytes": moved},
         waits=[(tokens.scores_ready, 1)],
         posts=[(tokens.weights_ready, 1)],
         loops=(-1 if one_tile else stream.depth - 1, -1, -1),
@@ -414,11 +413,11 @@ def _write_block(
     if not one_tile:
         stream.end()
     stays = segment.place is Place.CHIP
-    final = [[({"divide": 1}, g * rows), ({"multiply": 1}, g * rows * w.depth)]] * VARIANTS
+    final = [({"divide": 1}, [g * rows] * VARIANTS), ({"multiply": 1}, outputs)]
     streams.task(
         stream,
         streams.vector_unit,
-        cycles_to_ticks(streams.vector_cycles(final[0])),
+        streams.vector_ticks(final),
         vector_charges(final)
         | {"accumulator_read_bytes": [output_space] * VARIANTS}
         | ({"scratchpad_write_bytes": [output_bytes] * VARIANTS} if stays else {}),

@@ -1,4 +1,4 @@
-"""Attention as three segments: score product, softmax, value product, with the scores in memory between them."""
+"""Attention as three segments: score product, softmax, value product, the scores in memory in between."""
 
 from __future__ import annotations
 

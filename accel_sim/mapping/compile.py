@@ -11,14 +11,14 @@ import numpy as np
 from accel_sim.engine.program import VARIANTS, ProgramBuilder, Stream
 from accel_sim.mapping.attention_segment import AttentionTiling, tile_attention, write_attention_segment
 from accel_sim.mapping.attention_split import split_attention
-from accel_sim.mapping.counters import COUNTERS
+from accel_sim.hardware.events import EVENTS
 from accel_sim.mapping.dependencies import Edge
 from accel_sim.mapping.machine import Machine
 from accel_sim.mapping.matrix_segment import write_matrix_segment
-from accel_sim.mapping.plan import BLOCK_INPUT, BlockPlan, Segment, plan_blocks
+from accel_sim.mapping.plan import BLOCK_INPUT, BlockPlan, Place, Segment, plan_blocks
 from accel_sim.mapping.products import Nest, best_nest, product_of
 from accel_sim.mapping.streams import Streams
-from accel_sim.mapping.tiling import K, M, N
+from accel_sim.mapping.tiling import TOLERANCE, K, M, N
 from accel_sim.mapping.vector_segment import write_vector_segment
 from accel_sim.workload.graph import Block, Graph
 from accel_sim.workload.operators import Attention, Conv2d, Gemm
@@ -52,7 +52,7 @@ class Compiled:
 
     Attributes:
         mapped: segments by tag.
-        charges: int64[t, VARIANTS, COUNTERS], events of one execution of each task.
+        charges: int64[t, VARIANTS, EVENTS], events of one execution of each task.
     """
 
     builder: ProgramBuilder
@@ -62,7 +62,7 @@ class Compiled:
     @cached_property
     def charges(self) -> np.ndarray:
         """Events of one execution of each task."""
-        table = np.zeros((self.builder.task_count, len(COUNTERS), VARIANTS), dtype=np.int64)
+        table = np.zeros((self.builder.task_count, len(EVENTS), VARIANTS), dtype=np.int64)
         if self.charge_rows:
             tasks, counters, amounts = zip(*self.charge_rows, strict=True)
             np.add.at(table, (np.array(tasks), np.array(counters)), np.array(amounts, dtype=np.int64))
@@ -171,11 +171,17 @@ def _write_segment(
 
 
 def _prefers(fused: AttentionTiling, segment: Segment, streams: Streams) -> bool:
-    """Whether fused attention is at least as fast as the two products of split attention alone."""
+    """Whether fused attention is expected to be at least as fast as split attention."""
     machine = streams.machine
     if machine.policy.attention == "fused":
         return True
     first, middle, last = split_attention(segment)
+    # Scores are written, read, written as weights, and read again: split attention cannot beat that traffic.
+    traffic = 4 * middle.output.bytes + sum(
+        s.tensor.bytes for s in segment.sources if s.place is not Place.CHIP
+    )
+    if fused.estimate_ticks <= traffic * machine.memory.ticks_per_byte * (1 + TOLERANCE):
+        return True
     nests = [
         best_nest(product_of(part, machine), part.operator.name, machine, streams.tile_bytes)
         for part in (first, last)

@@ -16,8 +16,6 @@ from accel_sim.mapping.streams import Streams, Wait, cycles_to_ticks, vector_cha
 from accel_sim.mapping.tiling import K, M, N, tile_interval_cycles
 from accel_sim.workload.operators import Conv2d, Elementwise
 
-VARIANT_RANGE = range(VARIANTS)
-
 
 @dataclass(frozen=True)
 class _Work:
@@ -263,18 +261,16 @@ def _write_tiles(work: _Work) -> None:
 def _write_epilogue(work: _Work) -> None:
     s, nest, p = work.streams, work.nest, work.nest.product
     stream, base = s.vector, s.vector.depth
-    pairs = []
-    for variant in VARIANT_RANGE:
-        elements = nest.region_results[variant]
-        pairs.append([])
-        for follower in work.segment.epilogue:
-            assert isinstance(follower, Elementwise)
-            if follower.elements < work.segment.operator.output.elements:
-                elements = nest.region_results[variant] // 2
-            pairs[-1].append((FUNCTIONS[follower.function], elements))
+    elements = nest.region_results
+    vector_work = []
+    for follower in work.segment.epilogue:
+        assert isinstance(follower, Elementwise)
+        if follower.elements < work.segment.operator.output.elements:
+            elements = tuple(results // 2 for results in nest.region_results)
+        vector_work.append((FUNCTIONS[follower.function], elements))
     on_chip = sum(source.tensor.bytes for source in work.segment.extra_sources if source.place is Place.CHIP)
     extra_bits = p.epilogue_bits + on_chip * 8 / max(1, nest.product.groups * p.rows * p.row_scale * p.columns)
-    charges = vector_charges(pairs) | {
+    charges = vector_charges(vector_work) | {
         "accumulator_read_bytes": _region_bytes(nest, p.sum_bits),
         "scratchpad_read_bytes": _region_bytes(nest, extra_bits),
         "scratchpad_write_bytes": _region_bytes(nest, p.output_bits),
@@ -294,7 +290,7 @@ def _write_epilogue(work: _Work) -> None:
             s.task(
                 stream,
                 s.vector_unit,
-                [cycles_to_ticks(s.vector_cycles(work_pairs)) for work_pairs in pairs],
+                s.vector_ticks(vector_work),
                 charges,
                 waits=waits,
                 posts=posts,

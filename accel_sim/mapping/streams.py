@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from accel_sim.engine.program import VARIANTS, Amount, ProgramBuilder, Stream
-from accel_sim.mapping.counters import INDEX
+from accel_sim.hardware.events import EVENT_INDEX
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Channel, Machine
 from accel_sim.mapping.plan import Place
 
 Wait = tuple[int, Amount]
 Charges = Mapping[str, Amount]
+# Operations on each element, and how many elements in each variant; the entries are done one after the other.
+VectorWork = Sequence[tuple[Mapping[str, float], Sequence[int]]]
 
 
 @dataclass
@@ -63,7 +67,7 @@ class Streams:
         """Append a task of the present segment with the events it is charged."""
         number = self.builder.task(stream, resource, ticks, tag=self.tag, **details)  # type: ignore[arg-type]
         for name, amount in charges.items():
-            self.charges.append((number, INDEX[name], _variants(amount)))
+            self.charges.append((number, EVENT_INDEX[name], _variants(amount)))
         return number
 
     def sync(
@@ -105,24 +109,27 @@ class Streams:
             mark=mark,
         )
 
-    def vector_cycles(self, work: Sequence[tuple[Mapping[str, float], int]]) -> int:
-        """Return the vector unit's cycles for (operations, elements) pairs done one after the other."""
-        import numpy as np
+    def vector_ticks(self, work: VectorWork) -> list[int]:
+        """Return the vector unit's time for work done one after the other, in each variant."""
+        return [cycles_to_ticks(cycles) for cycles in self.vector_cycles(work)]
 
-        if self.machine.vector is None:
-            return 0
+    def vector_cycles(self, work: VectorWork) -> list[int]:
+        """Return the vector unit's cycles for work done one after the other, in each variant."""
+        if self.machine.vector is None or not work:
+            return [0] * VARIANTS
         model, spec = self.machine.vector_model, self.machine.vector.spec
-        return int(sum(int(model.cycles(spec, ops, np.array([n]))[0]) for ops, n in work if ops and n > 0))
+        cycles = [model.cycles(spec, operations, np.array(counts)) for operations, counts in work if operations]
+        return np.sum(cycles, axis=0, dtype=np.int64).tolist() if cycles else [0] * len(work[0][1])
 
 
-def vector_charges(work: Sequence[Sequence[tuple[Mapping[str, float], int]]]) -> dict[str, list[int]]:
-    """Return events of vector work given for each variant as (operations, elements) pairs."""
+def vector_charges(work: VectorWork) -> dict[str, list[int]]:
+    """Return the events of vector work, in each variant."""
     charges: dict[str, list[int]] = {}
-    for variant, pairs in enumerate(work):
-        for operations, elements in pairs:
-            for name, count in operations.items():
-                amounts = charges.setdefault(f"vector_{name}", [0] * len(work))
-                amounts[variant] += round(count * elements)
+    for operations, counts in work:
+        for name, per_element in operations.items():
+            events = [round(per_element * count) for count in counts]
+            known = charges.get(f"vector_{name}")
+            charges[f"vector_{name}"] = [a + b for a, b in zip(known, events, strict=True)] if known else events
     return charges
 
 

@@ -93,25 +93,15 @@ class Tiling:
 def candidate_sizes(bound: int, granule: int) -> list[int]:
     """Return tile sizes to try along a loop of `bound` units: nearly equal parts in multiples of the granule.
 
-    1, 2, 3, 4, 6, 8, 12, 16, ... parts down to one granule; parts are balanced so that the last tile is not
+    1, 2, 3, 4, 6, 8, 16, 32, ... parts down to one granule; parts are balanced so that the last tile is not
     needlessly small.
     """
-    sizes = []
-    parts = 1
     limit = -(-bound // granule)
-    while True:
-        size = -(-bound // parts)
-        if size < bound:
-            size = min(bound, -(-size // granule) * granule)
-        if size not in sizes:
-            sizes.append(size)
-        if parts >= limit:
-            return sizes
-        parts = min(limit, parts * 3 // 2 if parts & (parts - 1) == 0 and parts > 1 else _next_power(parts))
-
-
-def _next_power(parts: int) -> int:
-    return 1 << parts.bit_length()
+    parts = [count for count in (1, 2, 3, 4, 6, 8) if count <= limit]
+    while parts[-1] < limit:
+        parts.append(min(limit, 2 * parts[-1]))
+    sizes = (-(-(-(-bound // count)) // granule) * granule for count in parts)
+    return list(dict.fromkeys(min(bound, size) for size in sizes))
 
 
 def _group_sizes(groups: int) -> list[int]:
@@ -156,7 +146,7 @@ def _search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | Non
     times, energies = _price(
         np.array([product.groups, product.rows, product.columns, product.depth]),
         np.stack((g, m, n, k)),
-        interval,
+        np.ascontiguousarray(interval),
         np.stack((left, right, partial)),
         _totals(product),
         np.array([product.left_in_memory, product.right_in_memory, product.output_in_memory]),
@@ -216,22 +206,21 @@ def _intervals(
     product: Product, machine: Machine, g: np.ndarray, m: np.ndarray, n: np.ndarray, k: np.ndarray
 ) -> np.ndarray:
     """Return float64[t, 8], cycles of each candidate's tiles by which of m, n, k is in its last iteration."""
-    shapes = []
+    sizes = np.stack((m, n, k))
+    bounds = np.array([[product.rows], [product.columns], [product.depth]])
+    last = bounds - (-(-bounds // sizes) - 1) * sizes
+    # Where a bound divides, the last tile is like the others, and the variant like one without that bit.
+    uneven = ((last != sizes) << np.arange(3)[:, None]).sum(axis=0)
+    candidates = np.arange(len(g))
+    intervals = np.empty((8, len(g)))
     for variant in range(8):
-        sizes = []
-        for axis, (size, bound) in enumerate(((m, product.rows), (n, product.columns), (k, product.depth))):
-            last = bound - (-(-bound // size) - 1) * size
-            sizes.append(last if variant >> axis & 1 else size)
-        shapes.append(np.stack((g, *sizes)))
-    # Most loop bounds divide, so few of the shapes are distinct.
-    stacked = np.concatenate(shapes, axis=1)
-    keys = ((stacked[0] * (product.rows + 1) + stacked[1]) * (product.columns + 1) + stacked[2]) * (
-        product.depth + 1
-    ) + stacked[3]
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    g1, m1, n1, k1 = stacked[:, first]
-    cycles = tile_interval_cycles(product, machine, g1, m1, n1, k1)[0]
-    return cycles[inverse].reshape(8, -1).T.astype(np.float64)
+        own = uneven & variant == variant
+        if own.any():
+            bits = np.array([[variant >> axis & 1] for axis in range(3)], dtype=bool)
+            shape = np.where(bits, last[:, own], sizes[:, own])
+            intervals[variant, own] = tile_interval_cycles(product, machine, g[own], *shape)[0]
+        intervals[variant, ~own] = intervals[uneven & variant, candidates][~own]
+    return intervals.T
 
 
 def tile_interval_cycles(

@@ -10,12 +10,10 @@ from accel_sim.engine.program import VARIANTS, Stream
 from accel_sim.mapping.dependencies import Edge, RowSteps, row_steps
 from accel_sim.mapping.machine import TICKS_PER_CYCLE
 from accel_sim.mapping.plan import Place, Segment, vector_shape
-from accel_sim.mapping.streams import Streams, Wait, cycles_to_ticks, vector_charges
-from accel_sim.mapping.tiling import candidate_sizes
+from accel_sim.mapping.streams import Streams, VectorWork, Wait, cycles_to_ticks, vector_charges
+from accel_sim.mapping.tiling import TOLERANCE, candidate_sizes
 from accel_sim.mapping.vector_work import RowWork, row_work
 from accel_sim.workload.operators import Embedding
-
-Passes = Sequence[tuple[Mapping[str, float], int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +53,12 @@ class _Work:
         """Return the part of a total that belongs to `rows` rows, rounded up."""
         return -(-total * rows // self.shape[0])
 
-    def passes(self, rows: int) -> Passes:
-        """Return the vector work of `rows` rows."""
-        return [(operations, round(elements * rows)) for operations, elements in self.row.passes]
+    def passes(self, sizes: Sequence[int], parts: int = 1) -> VectorWork:
+        """Return the vector work of tiles of so many rows, each cut into `parts`."""
+        return [
+            (operations, [-(-round(elements * size) // parts) for size in sizes])
+            for operations, elements in self.row.passes
+        ]
 
 
 def write_vector_segment(
@@ -133,12 +134,11 @@ def write_vector_segment(
     each(stream, chip_edges, depth)
     if parts > 1:
         stream.loop(parts)
-    pairs = [[(ops, -(-elements // parts)) for ops, elements in work.passes(size)] for size in sizes]
     streams.task(
         stream,
         streams.vector_unit if work.row.passes else -1,
-        [cycles_to_ticks(_cycles(work, size, pair, parts)) for size, pair in zip(sizes, pairs, strict=True)],
-        vector_charges(pairs)
+        [cycles_to_ticks(cycles) for cycles in _cycles(work, sizes, parts)],
+        vector_charges(work.passes(sizes, parts))
         | {
             "scratchpad_read_bytes": [_read_bytes(work, size) // parts for size in sizes],
             "scratchpad_write_bytes": [work.share(work.stored, size) // parts for size in sizes],
@@ -189,7 +189,7 @@ def _work(streams: Streams, segment: Segment) -> _Work:
     row = row_work(op, *shape)
     if row.passes and machine.vector is None:
         raise InputError(
-            f"{machine.design.document.source}: no component computes element by element, which '{op.name}' needs"
+            f"{machine.design.document.source}: no component computes element by element, as '{op.name}' needs"
         )
     loaded = {Place.MEMORY: 0, Place.LINK: 0}
     on_chip = 0
@@ -209,16 +209,18 @@ def _read_bytes(work: _Work, rows: int) -> int:
     return once * max(1, sum(1 for _, elements in work.row.passes if elements > 1))
 
 
-def _cycles(work: _Work, rows: int, pairs: Passes, parts: int) -> int:
-    """Cycles of a tile (or part of one): of the lanes, or of the ports that feed them."""
+def _cycles(work: _Work, sizes: Sequence[int], parts: int = 1) -> list[int]:
+    """Cycles of tiles of so many rows (or parts of them): of the lanes, or of the ports that feed them."""
     if not work.row.passes:
-        return 0
-    ports = -(-_read_bytes(work, rows) // parts // work.streams.machine.scratchpad_read_bytes_per_cycle)
-    return max(work.streams.vector_cycles(pairs), ports)
+        return [0] * len(sizes)
+    per_cycle = work.streams.machine.scratchpad_read_bytes_per_cycle
+    lanes = work.streams.vector_cycles(work.passes(sizes, parts))
+    ports = [-(-_read_bytes(work, size) // parts // per_cycle) for size in sizes]
+    return [max(pair) for pair in zip(lanes, ports, strict=True)]
 
 
 def _tile(work: _Work) -> RowTiling:
-    """Return the row tiling with the least estimated time; a row that does not fit is cut."""
+    """Return the largest row tile within half a percent of the least time; a row that does not fit is cut."""
     streams = work.streams
     rows = work.shape[0]
     loaded = sum(work.loaded.values())
@@ -227,7 +229,9 @@ def _tile(work: _Work) -> RowTiling:
         return RowTiling(-(-rows // min(rows, 8)) if work.segment.place is not Place.CHIP else rows)
     fitting = [size for size in candidate_sizes(rows, 1) if 2 * work.share(loaded, size) <= streams.tile_bytes]
     if fitting:
-        return RowTiling(min(fitting, key=lambda size: (_estimate(work, size), -size)))
+        estimates = dict(zip(fitting, _estimates(work, fitting), strict=True))
+        within = min(estimates.values()) * (1 + TOLERANCE)
+        return RowTiling(max(size for size, ticks in estimates.items() if ticks <= within))
     row_bytes = work.share(loaded, 1)
     chunks = -(-2 * row_bytes // streams.tile_bytes)
     if chunks > row_bytes:
@@ -238,12 +242,13 @@ def _tile(work: _Work) -> RowTiling:
     return RowTiling(1, chunks, max(1, len([1 for _, elements in work.row.passes if elements > 1])))
 
 
-def _estimate(work: _Work, size: int) -> float:
-    """Ticks of the operator with tiles of `size` rows: the busiest of pipe and lanes, plus filling and draining."""
-    streams = work.streams
-    trips = -(-work.shape[0] // size)
-    per_byte = streams.machine.memory.ticks_per_byte
+def _estimates(work: _Work, sizes: Sequence[int]) -> list[float]:
+    """Ticks of the operator with tiles of so many rows: of pipe or lanes, plus filling and draining."""
+    per_byte = work.streams.machine.memory.ticks_per_byte
     stored = work.stored if work.segment.place is not Place.CHIP else 0
     moved = (sum(work.loaded.values()) + stored) * per_byte
-    compute = _cycles(work, size, work.passes(size), 1) * TICKS_PER_CYCLE
-    return max(moved, compute * trips) + moved / trips + compute
+    estimates = []
+    for size, cycles in zip(sizes, _cycles(work, sizes), strict=True):
+        trips, compute = -(-work.shape[0] // size), cycles * TICKS_PER_CYCLE
+        estimates.append(max(moved, compute * trips) + moved / trips + compute)
+    return estimates

@@ -32,7 +32,9 @@ class Block:
 
     Operators are connected by tensor names. A repetition reads what the repetition before it wrote: the
     tensor named `input` of one is the tensor named `output` of the last (of the previous block for the
-    first). Names are unique within a block.
+    first). A block whose input is of residency IO reads from outside the model instead, in every repetition.
+    Names of operators are unique within a block; an operator that reads a part of a tensor names the whole and
+    gives the shape of the part.
     """
 
     name: str

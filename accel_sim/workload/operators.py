@@ -84,8 +84,9 @@ def conv_output(size: int, kernel: int, stride: int, padding: int, dilation: int
 class Attention:
     """softmax(Q K^T / sqrt(d)) V for `batch` sequences; one operator, which a mapping may fuse or split.
 
-    `inputs` are Q (batch, query_length, heads x head_dim), K and V (batch, context, kv_heads x head_dim each;
-    usually of residency KV_CACHE).
+    `inputs` are Q (batch, query_length, heads x head_dim), K and V (batch, keys, kv_heads x head_dim each;
+    usually of residency KV_CACHE, then two parts of the tensor that a `KvAppend` writes to). `keys` is the
+    context, or what a window lets any of the queries see of it.
 
     Attributes:
         query_length: new tokens of each sequence, the last of its context.
@@ -226,7 +227,10 @@ class Rotary:
 
 @dataclass(frozen=True, slots=True)
 class KvAppend:
-    """The write of new keys and values to the cache: `output` holds just the new entries (KV_CACHE)."""
+    """The write of new keys and values to the cache: `output` holds just the new entries (KV_CACHE).
+
+    It carries the cache's name, by which attention reads it.
+    """
 
     name: str
     tokens: int

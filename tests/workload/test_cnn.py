@@ -55,7 +55,8 @@ def test_padding_keeps_the_size_unless_it_is_given(tmp_path):
 
 def test_repeated_blocks_fold_and_the_rest_shares_blocks(tmp_path):
     block = "{residual: {body: [{conv: {channels: 8, kernel: 3}}], activation: relu}}"
-    layers = f"{{conv: {{channels: 8, kernel: 3}}}}, {{repeat: {{times: 5, layers: [{block}]}}}}, {{linear: {{features: 2}}}}"
+    stem, head = "{conv: {channels: 8, kernel: 3}}", "{linear: {features: 2}}"
+    layers = f"{stem}, {{repeat: {{times: 5, layers: [{block}]}}}}, {head}"
     graph = lower(load_workload(network(tmp_path, layers)))
     check_graph(graph)
     assert [(b.name, b.repeat) for b in graph.blocks] == [("layers.0", 1), ("layers.1", 5), ("layers.6", 1)]

@@ -121,7 +121,8 @@ def test_what_is_no_text_is_refused(tmp_path):
         ("gemms: [{name: a, m: 1, n: 2, k: 3}, {name: a, m: 1, n: 2, k: 3}]", "the name 'a' is given 2 times"),
         ("gemms: 3", "gemms"),
         (
-            "convolutions: [{name: c, in_channels: 3, out_channels: 4, height: 8, width: 8, kernel: 3, groups: 2}]",
+            "convolutions: [{name: c, in_channels: 3, out_channels: 4, height: 8, width: 8, kernel: 3, "
+            "groups: 2}]",
             "groups",
         ),
         ("topology: missing.csv", "no such file"),

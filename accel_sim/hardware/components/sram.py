@@ -55,7 +55,7 @@ class Sram(ComponentSpec):
     def _bank_holds_an_access(self) -> Sram:
         if self.width * self.banks > self.capacity:
             raise ValueError(
-                f"{self.banks} banks of one {self.width}-byte access each exceed the capacity of {self.capacity} bytes"
+                f"{self.banks} banks of a {self.width}-byte access each exceed {self.capacity} bytes"
             )
         return self
 

@@ -14,29 +14,26 @@ from accel_sim.hardware.component import (
     ComponentSpec,
     GemmPrice,
     GemmTiles,
+    Int64Array,
     MatrixModel,
     Surroundings,
     component,
 )
 from accel_sim.hardware.components.systolic_schedules import (
-    SystolicSchedule,
     edge_words,
+    gang_cycles,
     systolic_schedule,
-    tile_cycles,
 )
 from accel_sim.technology import multiply_accumulate, operation
 from accel_sim.workload.formats import NumberFormat, NumberFormatField, number_format
 
 
 @lru_cache(maxsize=64)
-def _splits(count: int) -> tuple[tuple[int, int, int], ...]:
-    """Return the ways to deal a tile's batch, M and N to `count` arrays: factors whose product is the count."""
+def _splits(count: int) -> Int64Array:
+    """Return int64[p, 3], the ways to deal a tile's batch, M and N to `count` arrays: factors of the count."""
     factors = [f for f in range(1, count + 1) if count % f == 0]
-    return tuple((g, m, count // (g * m)) for g in factors for m in factors if count % (g * m) == 0)
-
-
-def _schedule(spec: SystolicArray) -> SystolicSchedule:
-    return systolic_schedule(spec.dataflow, spec.schedule)
+    ways = [(g, m, count // (g * m)) for g in factors for m in factors if count % (g * m) == 0]
+    return np.array(ways, dtype=np.int64)
 
 
 def price(spec: SystolicArray, tiles: GemmTiles) -> GemmPrice:
@@ -46,24 +43,12 @@ def price(spec: SystolicArray, tiles: GemmTiles) -> GemmPrice:
     their number, and the tile takes as long as the busiest array. An operand that several arrays need is read
     from the buffer once and broadcast.
     """
-    schedule = _schedule(spec)
-    best_interval = best_result = None
-    for g_parts, m_parts, n_parts in _splits(spec.count):
-        m, n = -(-tiles.m // m_parts), -(-tiles.n // n_parts)
-        interval, result = tile_cycles(m, n, tiles.k, spec.rows, spec.columns, schedule.code)
-        turns = -(-tiles.g // g_parts)
-        result = result + (turns - 1) * interval
-        interval = turns * interval
-        if best_interval is None or best_result is None:
-            best_interval, best_result = interval, result
-        else:
-            better = (interval < best_interval) | ((interval == best_interval) & (result < best_result))
-            best_interval = np.where(better, interval, best_interval)
-            best_result = np.where(better, result, best_result)
-    assert best_interval is not None
-    assert best_result is not None
+    schedule = systolic_schedule(spec.dataflow, spec.schedule)
+    interval, result = gang_cycles(
+        tiles.g, tiles.m, tiles.n, tiles.k, spec.rows, spec.columns, schedule.code, _splits(spec.count)
+    )
     words = edge_words(tiles.m, tiles.n, tiles.k, spec.rows, spec.columns, schedule.dataflow.code)
-    return GemmPrice(best_interval, best_result, *(tiles.g * count for count in words))
+    return GemmPrice(interval, result, *(tiles.g * count for count in words))
 
 
 def granule(spec: SystolicArray) -> tuple[int, int, int]:

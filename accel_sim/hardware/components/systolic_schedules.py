@@ -163,9 +163,7 @@ def _fold_interval(steps: int, rows: int, columns: int, schedule: int) -> int:
 
 
 @njit(cache=True)
-def _fold_result(
-    steps: int, rows_used: int, columns_used: int, rows: int, columns: int, schedule: int
-) -> int:
+def _fold_result(steps: int, rows_used: int, columns_used: int, rows: int, columns: int, schedule: int) -> int:
     """Return the cycles from a fold's first operand in to its last valid result readable, both counted.
 
     The upward drain ends with the last row in use. A global shift moves every row, and partial sums cross the
@@ -176,6 +174,27 @@ def _fold_result(
     if schedule in (_DRAIN, _PIPELINED):
         return steps + 2 * (rows_used - 1) + columns_used
     return steps + 2 * rows + columns_used - 1
+
+
+@njit(cache=True)
+def _one_tile(m: int, n: int, k: int, rows: int, columns: int, schedule: int) -> tuple[int, int]:
+    dataflow = schedule // _SCHEDULE_CODES
+    kind = schedule % _SCHEDULE_CODES
+    down, across, steps = _spatial(m, n, k, dataflow)
+    row_folds = _ceil_div(down, rows)
+    column_folds = _ceil_div(across, columns)
+    folds = row_folds * column_folds
+    rows_used = down - (row_folds - 1) * rows
+    columns_used = across - (column_folds - 1) * columns
+    spacing = _fold_interval(steps, rows, columns, kind)
+    last = (folds - 1) * spacing + _fold_result(steps, rows_used, columns_used, rows, columns, kind)
+    if column_folds > 1:
+        # On an array much wider than tall, the far columns of the last full-width fold can finish after a
+        # narrow final fold that started behind it.
+        full_width = (folds - 1 - row_folds) * spacing
+        full_width += _fold_result(steps, rows_used, columns, rows, columns, kind)
+        last = max(last, full_width)
+    return folds * spacing, last
 
 
 @njit(cache=True)
@@ -199,27 +218,50 @@ def tile_cycles(
         result: int64[t], cycles from the first operand presented at the edge (the first stationary row
             of a weight- or input-stationary tile) to the last valid result readable there, both counted.
     """
-    dataflow = schedule // _SCHEDULE_CODES
-    kind = schedule % _SCHEDULE_CODES
     interval = np.empty(m.size, np.int64)
     result = np.empty(m.size, np.int64)
     for i in range(m.size):
-        down, across, steps = _spatial(m[i], n[i], k[i], dataflow)
-        row_folds = _ceil_div(down, rows)
-        column_folds = _ceil_div(across, columns)
-        folds = row_folds * column_folds
-        rows_used = down - (row_folds - 1) * rows
-        columns_used = across - (column_folds - 1) * columns
-        spacing = _fold_interval(steps, rows, columns, kind)
-        interval[i] = folds * spacing
-        last = (folds - 1) * spacing + _fold_result(steps, rows_used, columns_used, rows, columns, kind)
-        if column_folds > 1:
-            # On an array much wider than tall, the far columns of the last full-width fold can finish after a
-            # narrow final fold that started behind it.
-            full_width = (folds - 1 - row_folds) * spacing
-            full_width += _fold_result(steps, rows_used, columns, rows, columns, kind)
-            last = max(last, full_width)
-        result[i] = last
+        interval[i], result[i] = _one_tile(m[i], n[i], k[i], rows, columns, schedule)
+    return interval, result
+
+
+@njit(cache=True)
+def gang_cycles(
+    g: Int64Array,
+    m: Int64Array,
+    n: Int64Array,
+    k: Int64Array,
+    rows: int,
+    columns: int,
+    schedule: int,
+    splits: Int64Array,
+) -> tuple[Int64Array, Int64Array]:
+    """Return `(interval, result)` of tiles of `g` products each on several arrays that share every tile.
+
+    Args:
+        g: int64[t], products of a tile.
+        m: int64[t], as for `tile_cycles`; so are the next five.
+        n: int64[t].
+        k: int64[t].
+        rows: PEs down each array.
+        columns: PEs across each array.
+        schedule: `SystolicSchedule.code`.
+        splits: int64[p, 3], ways to deal a tile out: in how many parts its products, rows and columns are cut,
+            one part an array. The best way is taken for each tile; the busiest array decides.
+    """
+    interval = np.empty(m.size, np.int64)
+    result = np.empty(m.size, np.int64)
+    for i in range(m.size):
+        best, best_result = np.int64(-1), np.int64(0)
+        for p in range(len(splits)):
+            turns = _ceil_div(g[i], splits[p, 0])
+            one, last = _one_tile(
+                _ceil_div(m[i], splits[p, 1]), _ceil_div(n[i], splits[p, 2]), k[i], rows, columns, schedule
+            )
+            spacing, finish = turns * one, (turns - 1) * one + last
+            if best < 0 or spacing < best or (spacing == best and finish < best_result):
+                best, best_result = spacing, finish
+        interval[i], result[i] = best, best_result
     return interval, result
 
 

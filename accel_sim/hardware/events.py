@@ -1,0 +1,54 @@
+"""The events that a run counts, and what each costs on a design."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accel_sim.hardware.design import Design
+from accel_sim.hardware.primitives import PRIMITIVES
+
+EVENTS = (
+    "executed_macs",  # multiply-accumulates the matrix unit performs, those a mask throws away included
+    "pe_cycles",  # cycles x MACs a cycle for which tiles hold the matrix unit: executed_macs plus idle PEs
+    "memory_read_bytes",
+    "memory_write_bytes",
+    "link_bytes",
+    "scratchpad_read_bytes",
+    "scratchpad_write_bytes",
+    "accumulator_read_bytes",
+    "accumulator_write_bytes",
+    *(f"vector_{name}" for name in PRIMITIVES),
+)
+EVENT_INDEX = {name: index for index, name in enumerate(EVENTS)}
+
+
+@dataclass(frozen=True, slots=True)
+class EventCost:
+    """Component that pays for an event, and the energy of one; no component for events that only count."""
+
+    component: str | None
+    energy_j: float
+
+
+def event_costs(design: Design) -> tuple[EventCost, ...]:
+    """Return the cost of each of EVENTS. Without a buffer for partial sums the scratchpad pays for them."""
+    accumulator = design.accumulator or design.scratchpad
+    payers = {
+        "executed_macs": (design.matrix, "macs"),
+        "memory_read_bytes": (design.memory, "read_bytes"),
+        "memory_write_bytes": (design.memory, "write_bytes"),
+        "link_bytes": (design.link, "read_bytes"),
+        "scratchpad_read_bytes": (design.scratchpad, "read_bytes"),
+        "scratchpad_write_bytes": (design.scratchpad, "write_bytes"),
+        "accumulator_read_bytes": (accumulator, "read_bytes"),
+        "accumulator_write_bytes": (accumulator, "write_bytes"),
+        **{f"vector_{name}": (design.vector, name) for name in PRIMITIVES},
+    }
+    costs = []
+    for event in EVENTS:
+        component, name = payers.get(event, (None, ""))
+        if component is None:
+            costs.append(EventCost(None, 0.0))
+        else:
+            costs.append(EventCost(component.name, design.costs[component.name].energy_j.get(name, 0.0)))
+    return tuple(costs)

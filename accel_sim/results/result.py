@@ -1,0 +1,199 @@
+"""The result of a simulation: figures, breakdowns that add up, a frame of operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accel_sim.hardware.design import Design
+from accel_sim.hardware.events import EVENT_INDEX, EVENTS, event_costs
+from accel_sim.results.record import OperatorRecord
+from accel_sim.workload import Workload
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A graph that was simulated, and how often it counts (a decode step stands for its neighbours).
+
+    Attributes:
+        name: of the stage, such as `prefill` or `decode at 1024`.
+        weight: how often the stage occurs.
+        latency_s: of one occurrence.
+        records: its operators.
+        intervals: yields int64[n, 4] arrays of (stream, task, start tick, end tick) of an unfolded run, for
+            traces; None where there is no timeline (roofline).
+        tasks: int64[t, 2], operator number and resource of each task of the trace.
+        resources: names of the resources.
+        tick_s: seconds of a tick.
+    """
+
+    name: str
+    weight: float
+    latency_s: float
+    records: tuple[OperatorRecord, ...]
+    intervals: Callable[[], Iterator[np.ndarray]] | None = None
+    tasks: np.ndarray | None = None
+    resources: tuple[str, ...] = ()
+    tick_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """Latency, energy and area of a workload on a design.
+
+    Energy is that of the events counted plus leakage over the latency. Area is that of the components, without
+    wiring between them. Utilization is dense MACs over what the matrix unit could do in the time.
+    """
+
+    design: Design
+    workload: Workload
+    fidelity: str
+    stages: tuple[Stage, ...]
+    tokens: int
+    notes: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def latency_s(self) -> float:
+        """Seconds from first load to last result."""
+        return sum(stage.weight * stage.latency_s for stage in self.stages)
+
+    @property
+    def cycles(self) -> float:
+        """Latency in cycles of the chip's clock."""
+        return self.latency_s * self.design.clock_hz
+
+    @cached_property
+    def macs(self) -> float:
+        """Dense multiply-accumulates."""
+        return sum(stage.weight * record.macs for stage in self.stages for record in stage.records)
+
+    @cached_property
+    def events(self) -> np.ndarray:
+        """float64[len(EVENTS)], what was counted in all."""
+        total = np.zeros(len(EVENTS))
+        for stage in self.stages:
+            for record in stage.records:
+                total += stage.weight * record.events
+        return total
+
+    def event(self, name: str) -> float:
+        """Return how many events of a name were counted."""
+        return float(self.events[EVENT_INDEX[name]])
+
+    @cached_property
+    def _event_energies_j(self) -> np.ndarray:
+        return np.array([cost.energy_j for cost in event_costs(self.design)])
+
+    @property
+    def memory_bytes(self) -> float:
+        """Bytes read from and written to the off-chip memory."""
+        return self.event("memory_read_bytes") + self.event("memory_write_bytes")
+
+    @property
+    def dynamic_energy_j(self) -> float:
+        """Energy of all events."""
+        return float(self.events @ self._event_energies_j)
+
+    @property
+    def leakage_energy_j(self) -> float:
+        """Energy that flows whether anything runs or not, over the latency."""
+        return self.design.leakage_w * self.latency_s
+
+    @property
+    def energy_j(self) -> float:
+        """Dynamic energy plus leakage."""
+        return self.dynamic_energy_j + self.leakage_energy_j
+
+    @property
+    def power_w(self) -> float:
+        """Mean power over the latency."""
+        return self.energy_j / self.latency_s if self.latency_s else 0.0
+
+    @property
+    def area_mm2(self) -> float:
+        """Die area of the components."""
+        return self.design.area_mm2
+
+    @property
+    def utilization(self) -> float:
+        """Dense MACs over the matrix unit's peak in the same time, 0 to 1."""
+        peak = self.design.peak_macs_per_s * self.latency_s
+        return self.macs / peak if peak else 0.0
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Output tokens (images for vision models) per second."""
+        return self.tokens / self.latency_s if self.latency_s else 0.0
+
+    def metrics(self) -> dict[str, float]:
+        """Return the figures that sweeps, comparisons and searches can ask for, by name."""
+        operations = 2 * self.macs
+        return {
+            "latency_s": self.latency_s,
+            "cycles": self.cycles,
+            "energy_j": self.energy_j,
+            "dynamic_energy_j": self.dynamic_energy_j,
+            "leakage_energy_j": self.leakage_energy_j,
+            "power_w": self.power_w,
+            "area_mm2": self.area_mm2,
+            "edp_j_s": self.energy_j * self.latency_s,
+            "utilization": self.utilization,
+            "macs": float(self.macs),
+            "memory_bytes": self.memory_bytes,
+            "tokens_per_s": self.tokens_per_s,
+            "tops": operations / self.latency_s / 1e12 if self.latency_s else 0.0,
+            "tops_per_w": operations / self.energy_j / 1e12 if self.energy_j else 0.0,
+        }
+
+    def latency_breakdown(self) -> dict[str, float]:
+        """Return seconds by operator, in execution order; they add up to the latency."""
+        parts: dict[str, float] = {}
+        for stage in self.stages:
+            for record in stage.records:
+                parts[record.name] = parts.get(record.name, 0.0) + stage.weight * record.latency_s
+        return parts
+
+    def energy_breakdown(self) -> dict[str, dict[str, float]]:
+        """Return joules by component, `dynamic` and `leakage`; they add up to the energy."""
+        parts = {
+            name: {"dynamic": 0.0, "leakage": cost.leakage_w * self.latency_s}
+            for name, cost in self.design.costs.items()
+        }
+        for cost, count in zip(event_costs(self.design), self.events, strict=True):
+            if cost.component is not None:
+                parts[cost.component]["dynamic"] += cost.energy_j * float(count)
+        return parts
+
+    def area_breakdown(self) -> dict[str, dict[str, float]]:
+        """Return mm2 by component and part; they add up to the area."""
+        return {name: dict(cost.area_mm2) for name, cost in self.design.costs.items()}
+
+    @cached_property
+    def operators(self) -> pd.DataFrame:
+        """One row for each operator of each stage; see `accel_sim.results.frame`."""
+        from accel_sim.results.frame import operator_frame
+
+        return operator_frame(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures, breakdowns and operators as plain data for JSON."""
+        return {
+            "design": self.design.name,
+            "workload": self.workload.name,
+            "phase": self.workload.phase.model_dump(),
+            "fidelity": self.fidelity,
+            "settings": dict(self.settings),
+            "metrics": self.metrics(),
+            "energy_j": self.energy_breakdown(),
+            "area_mm2": self.area_breakdown(),
+            "operators": self.operators.to_dict(orient="records"),
+            "notes": list(self.notes),
+        }
