@@ -86,7 +86,9 @@ def parse_document(text: str, source: str) -> Document:
         raise InputError(f"{source}{line}: not valid YAML: {problem}") from None
     except (YAMLError, ValueError, RecursionError, TypeError, AttributeError, KeyError, IndexError) as error:
         # ruamel lets some malformed scalars and tags escape as plain Python errors.
-        raise InputError(f"{source}: not valid YAML: {str(error).splitlines()[0] if str(error) else 'malformed'}") from None
+        raise InputError(
+            f"{source}: not valid YAML: {str(error).splitlines()[0] if str(error) else 'malformed'}"
+        ) from None
     lines: dict[tuple[Key, ...], int] = {}
     try:
         data = _plain(tree, (), lines)
@@ -152,7 +154,9 @@ def check(model: type[Model], document: Document, at: Sequence[Key] = ()) -> Mod
         raise _explain(model, document, tuple(at), error) from None
 
 
-def _explain(model: type[BaseModel], document: Document, at: tuple[Key, ...], error: ValidationError) -> InputError:
+def _explain(
+    model: type[BaseModel], document: Document, at: tuple[Key, ...], error: ValidationError
+) -> InputError:
     problems = error.errors(include_url=False)
     # A misspelt key also leaves a required one missing; the misspelling is what a person wants to read.
     problem = min(problems, key=lambda p: {"extra_forbidden": 0, "missing": 2}.get(p["type"], 1))
@@ -166,7 +170,9 @@ def _explain(model: type[BaseModel], document: Document, at: tuple[Key, ...], er
         return document.error(path, "is required")
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message = message.replace("Input should be", "must be").replace("greater than or equal to 1", "at least 1")
-    message = message.replace("must be greater than 0", "must be at least 1") if isinstance(given, int) else message
+    message = (
+        message.replace("must be greater than 0", "must be at least 1") if isinstance(given, int) else message
+    )
     if isinstance(given, dict | list) or given is None:
         return document.error(path, message)
     dotted = ".".join(map(str, path))
@@ -203,12 +209,16 @@ def override(document: Document, settings: Mapping[str, Any], origin: str | None
             if not isinstance(child, dict | list):
                 known = [".".join([*keys[:depth], str(name)]) for name in _keys(node)]
                 where = origin or document.source
-                raise InputError(f"{where}: unknown path '{path}'{did_you_mean('.'.join(keys[: depth + 1]), known)}")
+                raise InputError(
+                    f"{where}: unknown path '{path}'{did_you_mean('.'.join(keys[: depth + 1]), known)}"
+                )
             node = child
         last = keys[-1]
         if isinstance(node, list):
             if not last.isdigit() or int(last) >= len(node):
-                raise InputError(f"{origin or document.source}: unknown path '{path}': the list has {len(node)} items")
+                raise InputError(
+                    f"{origin or document.source}: unknown path '{path}': the list has {len(node)} items"
+                )
             node[int(last)] = value
         else:
             node[last] = value

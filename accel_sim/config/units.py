@@ -16,7 +16,9 @@ _BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
 _SMALL = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
 
 _BYTES = {f"{prefix}B": scale for prefix, scale in (_DECIMAL | _BINARY).items()}
-_BITS = {f"{prefix}{unit}": scale / 8 for prefix, scale in (_DECIMAL | _BINARY).items() for unit in ("bit", "b")}
+_BITS = {
+    f"{prefix}{unit}": scale / 8 for prefix, scale in (_DECIMAL | _BINARY).items() for unit in ("bit", "b")
+}
 
 UNITS: dict[str, dict[str, float]] = {
     "bytes": _BYTES | _BITS,

@@ -121,10 +121,12 @@ class VectorModel:
 
     Attributes:
         cycles: cycles of `elements` (int64[t]) results that take the given primitive operations each.
+        least_cycles: lower bound on the cycles of so many operations of each primitive.
         cost: energy by event (one for each of PRIMITIVES), area, leakage.
     """
 
     cycles: Callable[[Any, Mapping[str, float], Int64Array], Int64Array]
+    least_cycles: Callable[[Any, Mapping[str, float]], float]
     cost: Callable[[Any, Surroundings], ComponentCost]
 
 

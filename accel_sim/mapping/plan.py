@@ -205,9 +205,8 @@ def _keep(block: Block, machine: Machine, carried: bool) -> tuple[frozenset[str]
             keep.add(name)
             for i in span:
                 live[i] += size[name]
-    # A block input that is not an activation of this graph (images, token ids) does not need room.
-    if block.input not in first:
-        keep.add(block.input)
+    # What enters or leaves the graph (images, token ids, logits) takes no room.
+    keep |= {name for name in borders if name not in first}
     return frozenset(keep), max(live)
 
 

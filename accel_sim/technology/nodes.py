@@ -52,9 +52,7 @@ def node_factors(node_nm: float, voltage_v: float | None = None) -> NodeFactors:
     relative = voltage_v / nominal_v
     if not (math.isfinite(voltage_v) and _LOWEST_VOLTAGE <= relative <= _HIGHEST_VOLTAGE):
         low, high = _LOWEST_VOLTAGE * nominal_v, _HIGHEST_VOLTAGE * nominal_v
-        raise ValueError(
-            f"voltage_v = {voltage_v}: must be between {low:.3g} and {high:.3g} at {node_nm:g} nm"
-        )
+        raise ValueError(f"voltage_v = {voltage_v}: must be between {low:.3g} and {high:.3g} at {node_nm:g} nm")
     return NodeFactors(energy * relative**2, area, energy * relative, voltage_v)
 
 

@@ -37,6 +37,11 @@ def cycles(spec: VectorUnit, operations: Mapping[str, float], elements: Int64Arr
     return np.where(elements > 0, np.ceil(groups * per_group).astype(np.int64) + fill, 0)
 
 
+def least_cycles(spec: VectorUnit, operations: Mapping[str, float]) -> float:
+    """Return the cycles of so many operations of each primitive with every lane busy."""
+    return sum(count * spec.interval(name) for name, count in operations.items()) / spec.lanes
+
+
 def cost(spec: VectorUnit, chip: Surroundings) -> ComponentCost:
     """Return the charges of all lanes, each with one unit for every primitive and two operand registers."""
     units = {name: operation(name, spec.format, chip.node_nm, chip.voltage_v) for name in PRIMITIVES}
@@ -52,7 +57,7 @@ def cost(spec: VectorUnit, chip: Surroundings) -> ComponentCost:
     )
 
 
-@component("vector_unit", VectorModel(cycles=cycles, cost=cost))
+@component("vector_unit", VectorModel(cycles=cycles, least_cycles=least_cycles, cost=cost))
 class VectorUnit(ComponentSpec):
     """Lanes for everything that is not a matrix product: activations, norms, softmax, epilogues.
 

@@ -1,0 +1,319 @@
+"""`simulate(design, workload)`: the one call that everything above uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from accel_sim.config.errors import InputError, did_you_mean
+from accel_sim.config.units import format_bytes
+from accel_sim.engine.execute import Timeline, execute, trace
+from accel_sim.engine.program import RESOURCE, TAG
+from accel_sim.hardware.design import Design, build_design, load_design
+from accel_sim.hardware.events import EVENT_INDEX, EVENTS
+from accel_sim.mapping.compile import Compiled, Mapped, compile_graph
+from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine, resolve
+from accel_sim.mapping.roofline import floor, unit_ticks
+from accel_sim.results.record import OperatorRecord
+from accel_sim.results.result import Result, Stage
+from accel_sim.workload import (
+    Decode,
+    Generate,
+    Graph,
+    Prefill,
+    Workload,
+    kv_cache_bytes,
+    load_workload,
+    lower,
+    parameters,
+)
+from accel_sim.workload.operators import macs
+
+Fidelity = Literal["roofline", "tile"]
+FIDELITIES: tuple[str, ...] = get_args(Fidelity)
+# Decode steps between two simulated contexts are interpolated while a third between them is met this closely.
+INTERPOLATION_TOLERANCE = 1e-3
+
+
+def simulate(
+    design: Design | str | Path,
+    workload: Workload | str | Path,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    fidelity: str = "tile",
+    fold: bool = True,
+) -> Result:
+    """Return latency, energy and area of a workload on a design.
+
+    Args:
+        design: a `Design`, the path of a YAML file, or the name of a shipped design.
+        workload: a `Workload`, a path, or the name of a shipped workload.
+        overrides: values by dotted path; a path that begins with `workload.` is one of the workload's.
+        fidelity: `roofline` (closed-form lower bound) or `tile` (event-driven over tiles).
+        fold: skip what repeats exactly; the result is the same, only sooner there.
+
+    Raises:
+        InputError: files, paths or values that are wrong, operators or formats the design cannot run.
+        RunError: buffers too small for any tile.
+
+    >>> simulate("npu_128x128_hbm", "llama3_8b", overrides={"npu.rows": 256}).latency_s  # doctest: +SKIP
+    """
+    if fidelity not in FIDELITIES:
+        raise InputError(f"fidelity = {fidelity}: is not known{did_you_mean(fidelity, FIDELITIES)}")
+    on_design, on_workload = split_overrides(overrides or {})
+    design = _resolve_design(design, on_design)
+    if isinstance(workload, Workload):
+        if on_workload:
+            raise InputError("overrides of a workload need its file or name, not a loaded workload")
+    else:
+        workload = load_workload(workload, overrides=on_workload)
+    machine = resolve(design)
+    if fidelity == "roofline":
+        run: StageRunner = lambda graph, name, weight: _roofline_stage(graph, name, weight, machine)  # noqa: E731
+    else:
+        run = lambda graph, name, weight: _tile_stage(graph, name, weight, machine, fold)  # noqa: E731
+    stages = _stages(workload, run)
+    return Result(
+        design=design,
+        workload=workload,
+        fidelity=fidelity,
+        stages=stages,
+        tokens=_tokens(workload),
+        notes=_notes(design, workload),
+        settings=dict(overrides or {}),
+    )
+
+
+def split_overrides(overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the overrides of the design and those of the workload (without their `workload.` prefix)."""
+    prefix = "workload."
+    on_workload = {path[len(prefix) :]: value for path, value in overrides.items() if path.startswith(prefix)}
+    on_design = {path: value for path, value in overrides.items() if not path.startswith(prefix)}
+    return on_design, on_workload
+
+
+def _resolve_design(design: Design | str | Path, overrides: Mapping[str, Any]) -> Design:
+    if not isinstance(design, Design):
+        return load_design(design, overrides)
+    return build_design(design.document, overrides) if overrides else design
+
+
+StageRunner = Callable[[Graph, str, float], Stage]
+
+
+def _stages(workload: Workload, run: StageRunner) -> tuple[Stage, ...]:
+    phase = workload.phase
+    if not isinstance(phase, Generate):
+        return (run(lower(workload), phase.phase, 1.0),)
+    prefill = run(lower(workload.with_phase(phase.prefill)), "prefill", 1.0)
+    contexts = phase.contexts
+    if not contexts:
+        return (prefill,)
+
+    def step(context: int) -> Stage:
+        return run(lower(workload.with_phase(phase.decode(context))), f"decode at {context}", 1.0)
+
+    steps = integrate(step, contexts[0], contexts[-1])
+    return (prefill, *(_weighted(stage, weight) for stage, weight in steps))
+
+
+def _weighted(stage: Stage, weight: float) -> Stage:
+    from dataclasses import replace
+
+    return replace(stage, weight=weight)
+
+
+def integrate(step: Callable[[int], Stage], first: int, last: int) -> list[tuple[Stage, float]]:
+    """Return the stages to simulate between two contexts, with weights that sum over every context.
+
+    The latency is taken to be linear between two contexts if it is so within INTERPOLATION_TOLERANCE at the one
+    half way; else both halves are treated in the same way, down to single contexts. Counts that are linear in
+    the context, such as MACs, are exact.
+    """
+    known: dict[int, Stage] = {}
+    weights: dict[int, float] = {}
+
+    def at(context: int) -> Stage:
+        if context not in known:
+            known[context] = step(context)
+            weights[context] = 0.0
+        return known[context]
+
+    def add(low: int, high: int) -> None:
+        """Add the contexts low + 1 ... high, interpolated between low and high."""
+        span = high - low
+        # sum over i = 1..span of i / span
+        upper = (span + 1) / 2
+        weights[low] += span - upper
+        weights[high] += upper
+
+    def visit(low: int, high: int) -> None:
+        if high - low < 2:
+            at(low), at(high)
+            add(low, high)
+            return
+        middle = (low + high) // 2
+        share = (middle - low) / (high - low)
+        expected = at(low).latency_s * (1 - share) + at(high).latency_s * share
+        if abs(at(middle).latency_s - expected) <= INTERPOLATION_TOLERANCE * expected:
+            add(low, middle)
+            add(middle, high)
+        else:
+            visit(low, middle)
+            visit(middle, high)
+
+    at(first)
+    weights[first] += 1.0
+    if last > first:
+        visit(first, last)
+    return [(known[context], weights[context]) for context in sorted(known)]
+
+
+def _tile_stage(graph: Graph, name: str, weight: float, machine: Machine, fold: bool) -> Stage:
+    compiled = compile_graph(graph, machine)
+    timeline = execute(compiled.builder, len(compiled.mapped), fold=fold)
+    tick_s = 1 / (machine.design.clock_hz * TICKS_PER_CYCLE)
+    events = np.einsum("tv,tve->te", timeline.executions, compiled.charges)
+    by_tag = np.zeros((len(compiled.mapped), len(EVENTS)), dtype=np.int64)
+    np.add.at(by_tag, timeline.task_tag, events)
+    busy = _busy_by_tag(timeline, len(compiled.mapped))
+    records = tuple(
+        _record(
+            mapped,
+            timeline.elapsed_ticks[mapped.tag] * tick_s,
+            busy[mapped.tag],
+            by_tag,
+            timeline,
+            machine,
+            tick_s,
+        )
+        for mapped in compiled.mapped
+    )
+    return Stage(
+        name=name,
+        weight=weight,
+        latency_s=timeline.total_ticks * tick_s,
+        records=_close(records, timeline.total_ticks * tick_s),
+        intervals=lambda: trace(compiled.builder, len(compiled.mapped)),
+        tasks=np.stack((timeline.task_tag, timeline.task_resource), axis=1),
+        resources=tuple(timeline.resource_names),
+        tick_s=tick_s,
+    )
+
+
+def _busy_by_tag(timeline: Timeline, tags: int) -> np.ndarray:
+    busy = np.zeros((tags, len(timeline.resource_names)), dtype=np.int64)
+    holds = timeline.task_resource >= 0
+    np.add.at(busy, (timeline.task_tag[holds], timeline.task_resource[holds]), timeline.busy_ticks[holds])
+    return busy
+
+
+def _record(
+    mapped: Mapped,
+    latency_s: float,
+    busy: np.ndarray,
+    by_tag: np.ndarray,
+    timeline: Timeline,
+    machine: Machine,
+    tick_s: float,
+) -> OperatorRecord:
+    repeat, operators = mapped.block.repeat, mapped.segment.operators
+    return OperatorRecord(
+        name=mapped.segment.operator.name,
+        fused=tuple(op.name for op in mapped.segment.epilogue),
+        kind=type(mapped.segment.operator).__name__,
+        block=mapped.block.name,
+        repeat=repeat,
+        macs=sum(macs(op) for op in operators) * repeat,
+        latency_s=latency_s,
+        busy_s={
+            name: float(ticks) * tick_s
+            for name, ticks in zip(timeline.resource_names, busy, strict=True)
+            if ticks
+        },
+        events=by_tag[mapped.tag].astype(np.float64),
+        tiling=mapped.describe(),
+        compulsory_bytes=sum(floor(op, machine).memory_bytes for op in operators) * repeat,
+    )
+
+
+def _close(records: Sequence[OperatorRecord], latency_s: float) -> tuple[OperatorRecord, ...]:
+    """Give the time after the last marked result (tokens on their way) to the last operator."""
+    from dataclasses import replace
+
+    rest = latency_s - sum(record.latency_s for record in records)
+    return (*records[:-1], replace(records[-1], latency_s=records[-1].latency_s + rest)) if records else ()
+
+
+def _roofline_stage(graph: Graph, name: str, weight: float, machine: Machine) -> Stage:
+    tick_s = 1 / (machine.design.clock_hz * TICKS_PER_CYCLE)
+    rows = []
+    totals: dict[str, float] = {}
+    for block in graph.blocks:
+        for op in block.operators:
+            least = floor(op, machine)
+            busy = {unit: ticks * block.repeat * tick_s for unit, ticks in unit_ticks(least, machine).items()}
+            for unit, seconds in busy.items():
+                totals[unit] = totals.get(unit, 0.0) + seconds
+            events = np.zeros(len(EVENTS))
+            events[EVENT_INDEX["executed_macs"]] = least.macs
+            events[EVENT_INDEX["pe_cycles"]] = least.macs
+            events[EVENT_INDEX["memory_read_bytes"]] = least.memory_read_bytes
+            events[EVENT_INDEX["memory_write_bytes"]] = least.memory_write_bytes
+            events[EVENT_INDEX["link_bytes"]] = least.link_bytes
+            for primitive, count in least.operations.items():
+                events[EVENT_INDEX[f"vector_{primitive}"]] = count
+            rows.append((block, op, least, busy, events * block.repeat))
+    latency_s = max(totals.values(), default=0.0)
+    own = [max(busy.values(), default=0.0) for _, _, _, busy, _ in rows]
+    # Operators overlap in the bound, so their own times are scaled to add up to it.
+    scale = latency_s / sum(own) if sum(own) else 0.0
+    records = tuple(
+        OperatorRecord(
+            name=op.name,
+            fused=(),
+            kind=type(op).__name__,
+            block=block.name,
+            repeat=block.repeat,
+            macs=least.macs * block.repeat,
+            latency_s=seconds * scale,
+            busy_s=busy,
+            events=events,
+            tiling="",
+            compulsory_bytes=least.memory_bytes * block.repeat,
+        )
+        for (block, op, least, busy, events), seconds in zip(rows, own, strict=True)
+    )
+    return Stage(name=name, weight=weight, latency_s=latency_s, records=records)
+
+
+def _tokens(workload: Workload) -> int:
+    phase = workload.phase
+    if isinstance(phase, Generate):
+        return phase.batch * phase.output
+    return phase.batch
+
+
+def _notes(design: Design, workload: Workload) -> tuple[str, ...]:
+    """What a person should know beside the figures: the graph's notes, and memory that is too small."""
+    phase = workload.phase
+    first = workload.with_phase(phase.prefill) if isinstance(phase, Generate) else workload
+    notes = list(lower(first).notes)
+    weights = sum(p.elements for p in parameters(workload)) * workload.formats.weights.bits / 8
+    cache = 0
+    if isinstance(phase, Prefill):
+        cache = phase.batch * kv_cache_bytes(workload, phase.sequence)
+    elif isinstance(phase, Decode):
+        cache = phase.batch * kv_cache_bytes(workload, phase.context)
+    elif isinstance(phase, Generate):
+        cache = phase.batch * kv_cache_bytes(workload, phase.prompt + phase.output)
+    capacity = getattr(design.memory.spec, "capacity", None)
+    if capacity is not None and weights + cache > capacity:
+        notes.append(
+            f"{design.memory.name} holds {format_bytes(capacity)}, but weights and KV cache take "
+            f"{format_bytes(weights + cache)}"
+        )
+    return tuple(notes)
