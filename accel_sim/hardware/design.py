@@ -186,10 +186,11 @@ def load_design(name: str | Path, overrides: Mapping[str, Any] | None = None) ->
 
 def build_design(document: Document, overrides: Mapping[str, Any] | None = None) -> Design:
     """Return the validated design of a parsed document; see `load_design`."""
-    document = override(document, overrides or {})
-    data = document.data
-    if not isinstance(data, dict):
+    if not isinstance(document.data, dict):
         raise document.error((), "a design is a mapping of keys to values")
+    # The policy may be left out of a file and still be overridden.
+    document = override(document.with_data({"mapping": {}, **document.data}), overrides or {})
+    data = document.data
     head_keys = [key for key in data if key in _Head.model_fields or not isinstance(data[key], dict)]
     head = check(_Head, document.with_data({key: data[key] for key in head_keys}))
     components = {str(key): _component(document, key) for key in data if key not in head_keys}

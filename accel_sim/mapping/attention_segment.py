@@ -23,7 +23,7 @@ from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine
 from accel_sim.mapping.plan import Place, Segment
 from accel_sim.mapping.products import check_formats, to_bytes
 from accel_sim.mapping.streams import Streams, Wait, cycles_to_ticks, vector_charges
-from accel_sim.mapping.tiling import Product, candidate_sizes, tile_interval_cycles
+from accel_sim.mapping.tiling import TOLERANCE, Product, candidate_sizes, tile_interval_cycles
 from accel_sim.workload.operators import Attention
 
 
@@ -186,25 +186,40 @@ def tile_attention(segment: Segment, machine: Machine, tile_bytes: int) -> Atten
     in_memory = [source.place is not Place.CHIP for source in segment.sources[:3]]
     tile_loads = keys * g * w.depth * (w.key * in_memory[1] + w.value * in_memory[2]) / 8
     once = sum(t.tensor.bytes for t, away in zip(segment.sources, in_memory, strict=False) if away)
+    kv_bytes = sum(s.tensor.bytes for s, away in zip(segment.sources[1:3], in_memory[1:], strict=True) if away)
     stored = segment.output.bytes if segment.place is not Place.CHIP else 0
-    best: AttentionTiling | None = None
-    for i in range(len(g)):
-        blocks = query_blocks(op, int(queries[i]), int(keys[i]))
-        turns = w.groups // int(g[i])
-        tiles = sum(b.key_tiles for b in blocks) * turns
+    per_byte = machine.memory.ticks_per_byte
+    products = (scores[0] * TICKS_PER_CYCLE).tolist(), (values[0] * TICKS_PER_CYCLE).tolist()
+    lanes = ((softmax + rescale) * TICKS_PER_CYCLE).tolist()
+    found: list[tuple[float, float, AttentionTiling]] = []
+    shapes: dict[tuple[int, int], tuple[QueryBlocks, ...]] = {}
+    for heads, block, span, score, value, vector, loads, pair in zip(
+        g.tolist(),
+        queries.tolist(),
+        keys.tolist(),
+        *products,
+        lanes,
+        tile_loads.tolist(),
+        pair_bytes[fits].tolist(),
+        strict=True,
+    ):
+        if (block, span) not in shapes:
+            shapes[block, span] = query_blocks(op, block, span)
+        blocks = shapes[block, span]
+        turns = w.groups // heads
+        tiles = turns * sum(b.key_tiles for b in blocks)
+        # A block's first scores and last weights have nothing to overlap with.
+        inner = tiles - turns * sum(b.blocks for b in blocks)
+        chain = inner * max(score + value, vector) + (tiles - inner) * (score + vector + value)
         resident = all(b.trips == 1 and not b.growth for b in blocks)
-        matrix = tiles * int(scores[0][i] + values[0][i]) * TICKS_PER_CYCLE
-        vector = tiles * int(softmax[i] + rescale[i]) * TICKS_PER_CYCLE
-        moved = (once + stored) if resident else tiles * float(tile_loads[i]) + once + stored
-        per_tile = (matrix + vector) / tiles + float(tile_loads[i]) * machine.memory.ticks_per_byte
-        # Within a head's block of queries the units only overlap from tile to tile.
-        chain = max(matrix, vector, moved * machine.memory.ticks_per_byte)
-        estimate = chain + per_tile + machine.memory.latency_ticks
-        if len(blocks) == 1 and blocks[0].trips == 1:
-            estimate += min(matrix, vector) * 0.5
-        if best is None or estimate < best.estimate_ticks:
-            best = AttentionTiling(int(g[i]), int(queries[i]), int(keys[i]), resident, estimate)
-    return best
+        moved = once + stored if resident else once + stored + (tiles * loads - kv_bytes)
+        # A tile's values wait for the next tile's scores, so its space is free only after that one's load.
+        waiting = max(1, tile_bytes // pair - 1)
+        held = tiles * (loads * per_byte + score + value) / waiting if loads else 0
+        estimate = max(chain, moved * per_byte, held) + loads * per_byte + machine.memory.latency_ticks
+        found.append((estimate, tiles, AttentionTiling(heads, block, span, resident, estimate)))
+    within = min(estimate for estimate, _, _ in found) * (1 + TOLERANCE)
+    return min((f for f in found if f[0] <= within), key=lambda f: (f[1], f[0]))[2]
 
 
 def write_attention_segment(

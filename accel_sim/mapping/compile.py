@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from accel_sim.engine.program import VARIANTS, ProgramBuilder, Stream
+from accel_sim.hardware.events import EVENTS
 from accel_sim.mapping.attention_segment import AttentionTiling, tile_attention, write_attention_segment
 from accel_sim.mapping.attention_split import split_attention
-from accel_sim.hardware.events import EVENTS
 from accel_sim.mapping.dependencies import Edge
 from accel_sim.mapping.machine import Machine
 from accel_sim.mapping.matrix_segment import write_matrix_segment

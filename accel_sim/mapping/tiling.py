@@ -15,12 +15,13 @@ fastest, those within half a percent of the least energy are kept, and of these 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
 
 from accel_sim.config.errors import RunError
-from accel_sim.hardware.component import GemmTiles
+from accel_sim.hardware.component import ComponentSpec, GemmTiles, MatrixModel
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine
 
 M, N, K = 0, 1, 2
@@ -100,8 +101,13 @@ def candidate_sizes(bound: int, granule: int) -> list[int]:
     parts = [count for count in (1, 2, 3, 4, 6, 8) if count <= limit]
     while parts[-1] < limit:
         parts.append(min(limit, 2 * parts[-1]))
-    sizes = (-(-(-(-bound // count)) // granule) * granule for count in parts)
-    return list(dict.fromkeys(min(bound, size) for size in sizes))
+    equal = (ceil_div(bound, count) for count in parts)
+    return list(dict.fromkeys(min(bound, ceil_div(size, granule) * granule) for size in equal))
+
+
+def ceil_div(amount: int, part: int) -> int:
+    """Return how many parts cover an amount."""
+    return -(-amount // part)
 
 
 def _group_sizes(groups: int) -> list[int]:
@@ -122,32 +128,22 @@ def search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | None
 
 
 def _search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | None:
-    model = machine.matrix_model
     assert machine.matrix is not None
-    spec = machine.matrix.spec
-    granule_m, granule_n, granule_k = model.granule(spec)
-    ms = candidate_sizes(product.rows, max(1, granule_m // product.row_scale))
-    if product.image_rows < product.rows:
-        ms = [m for m in ms if m <= product.image_rows or m % product.image_rows == 0] or [1]
-        ms = sorted({*ms, *candidate_sizes(product.image_rows, max(1, granule_m // product.row_scale))})
-    ns = candidate_sizes(product.columns, granule_n)
-    ks = candidate_sizes(product.depth, max(1, granule_k // product.depth_scale))
-    gs = _group_sizes(product.groups)
-    g, m, n, k = (axis.ravel() for axis in np.meshgrid(_int(gs), _int(ms), _int(ns), _int(ks), indexing="ij"))
-    left, right, partial = _tile_bytes(product, m, n, k)
-    fits = (g * (left * product.left_in_memory + right * product.right_in_memory) <= tile_bytes) & (
-        g * partial <= machine.accumulator_bytes
+    candidates = _candidates(
+        product,
+        machine.matrix.spec,
+        machine.matrix_model,
+        (machine.scratchpad_read_bytes_per_cycle, machine.accumulator_bytes_per_cycle),
+        (tile_bytes, machine.accumulator_bytes),
     )
-    if not fits.any():
+    if candidates is None:
         return None
-    g, m, n, k = g[fits], m[fits], n[fits], k[fits]
-    left, right, partial = g * left[fits], g * right[fits], g * partial[fits]
-    interval = _intervals(product, machine, g, m, n, k)
+    sizes, interval, tiles = candidates
     times, energies = _price(
         np.array([product.groups, product.rows, product.columns, product.depth]),
-        np.stack((g, m, n, k)),
-        np.ascontiguousarray(interval),
-        np.stack((left, right, partial)),
+        sizes,
+        interval,
+        tiles,
         _totals(product),
         np.array([product.left_in_memory, product.right_in_memory, product.output_in_memory]),
         np.array([product.output_bits / product.sum_bits, product.epilogue_bits / product.sum_bits]),
@@ -161,11 +157,44 @@ def _search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | Non
         return None
     close = np.where(times <= best * (1 + TOLERANCE), energies, np.inf)
     cheapest = close <= close.min() * (1 + TOLERANCE)
-    tiles = (product.groups // g) * -(-product.rows // m) * -(-product.columns // n) * -(-product.depth // k)
-    row, order = np.unravel_index(np.where(cheapest, tiles[:, None], np.inf).argmin(), times.shape)
+    g, m, n, k = sizes
+    count = (product.groups // g) * -(-product.rows // m) * -(-product.columns // n) * -(-product.depth // k)
+    row, order = np.unravel_index(np.where(cheapest, count[:, None], np.inf).argmin(), times.shape)
     return Tiling(
         int(g[row]), (int(m[row]), int(n[row]), int(k[row])), ORDERS[int(order)], float(times[row, order])
     )
+
+
+@lru_cache(maxsize=1024)
+def _candidates(
+    product: Product,
+    spec: ComponentSpec,
+    model: MatrixModel,
+    ports: tuple[int, int],
+    capacities: tuple[int, int],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return sizes int64[4, t], cycles float64[t, 8] and tile bytes float64[3, t]; None if none fits.
+
+    Nothing here depends on the memory, so a sweep over it prices tiles once.
+    """
+    granule_m, granule_n, granule_k = model.granule(spec)
+    ms = candidate_sizes(product.rows, max(1, granule_m // product.row_scale))
+    if product.image_rows < product.rows:
+        # A tile covers rows of one image, or whole images.
+        inside = candidate_sizes(product.image_rows, max(1, granule_m // product.row_scale))
+        ms = sorted({*(m for m in ms if m % product.image_rows == 0), *inside})
+    ns = candidate_sizes(product.columns, granule_n)
+    ks = candidate_sizes(product.depth, max(1, granule_k // product.depth_scale))
+    axes = np.meshgrid(_group_sizes(product.groups), ms, ns, ks, indexing="ij")
+    sizes = np.stack([axis.ravel() for axis in axes])
+    tiles = _tile_bytes(product, *sizes)
+    tile_bytes, sum_bytes = capacities
+    operands = tiles[0] * product.left_in_memory + tiles[1] * product.right_in_memory
+    fits = (operands <= tile_bytes) & (tiles[2] <= sum_bytes)
+    if not fits.any():
+        return None
+    sizes, tiles = np.ascontiguousarray(sizes[:, fits]), np.ascontiguousarray(tiles[:, fits])
+    return sizes, _intervals(product, spec, model, ports, sizes), tiles
 
 
 def require(tiling: Tiling | None, name: str, machine: Machine, tile_bytes: int) -> Tiling:
@@ -179,18 +208,14 @@ def require(tiling: Tiling | None, name: str, machine: Machine, tile_bytes: int)
     return tiling
 
 
-def _int(values: list[int]) -> np.ndarray:
-    return np.array(values, dtype=np.int64)
-
-
-def _tile_bytes(product: Product, m: np.ndarray, n: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return bytes of the left, right and partial-sum tiles of one group, float64[t] rounded up."""
+def _tile_bytes(product: Product, g: np.ndarray, m: np.ndarray, n: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """Return float64[3, t], bytes of the left, right and partial-sum tiles, rounded up for each group."""
     inside = np.minimum((m - 1) * product.row_stride + product.row_reach, product.input_rows)
     rows = np.where(m > product.image_rows, -(-m // product.image_rows) * product.input_rows, inside)
     left = np.ceil(rows * product.left_row_elements * k * product.left_bits / 8)
     right = np.ceil(k * product.depth_scale * n * product.right_bits / 8)
     partial = np.ceil(m * product.row_scale * n * product.sum_bits / 8)
-    return left, right, partial
+    return g * np.stack((left, right, partial))
 
 
 def _totals(product: Product) -> np.ndarray:
@@ -203,30 +228,35 @@ def _totals(product: Product) -> np.ndarray:
 
 
 def _intervals(
-    product: Product, machine: Machine, g: np.ndarray, m: np.ndarray, n: np.ndarray, k: np.ndarray
+    product: Product, spec: ComponentSpec, model: MatrixModel, ports: tuple[int, int], candidates: np.ndarray
 ) -> np.ndarray:
     """Return float64[t, 8], cycles of each candidate's tiles by which of m, n, k is in its last iteration."""
-    sizes = np.stack((m, n, k))
+    g, sizes = candidates[0], candidates[1:]
     bounds = np.array([[product.rows], [product.columns], [product.depth]])
     last = bounds - (-(-bounds // sizes) - 1) * sizes
     # Where a bound divides, the last tile is like the others, and the variant like one without that bit.
     uneven = ((last != sizes) << np.arange(3)[:, None]).sum(axis=0)
-    candidates = np.arange(len(g))
+    own = [np.flatnonzero(uneven & variant == variant) for variant in range(8)]
+    shapes = [
+        np.where([[variant >> axis & 1] for axis in range(3)], last[:, rows], sizes[:, rows])
+        for variant, rows in enumerate(own)
+    ]
+    m, n, k = np.concatenate(shapes, axis=1)
+    priced = _interval_cycles(product, spec, model, ports, GemmTiles(g[np.concatenate(own)], m, n, k))[0]
     intervals = np.empty((8, len(g)))
-    for variant in range(8):
-        own = uneven & variant == variant
-        if own.any():
-            bits = np.array([[variant >> axis & 1] for axis in range(3)], dtype=bool)
-            shape = np.where(bits, last[:, own], sizes[:, own])
-            intervals[variant, own] = tile_interval_cycles(product, machine, g[own], *shape)[0]
-        intervals[variant, ~own] = intervals[uneven & variant, candidates][~own]
-    return intervals.T
+    every = np.arange(len(g))
+    end = 0
+    for variant, rows in enumerate(own):
+        intervals[variant] = intervals[uneven & variant, every]
+        intervals[variant, rows] = priced[end : end + len(rows)]
+        end += len(rows)
+    return np.ascontiguousarray(intervals.T)
 
 
 def tile_interval_cycles(
     product: Product, machine: Machine, g: np.ndarray, m: np.ndarray, n: np.ndarray, k: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what tiles cost on the matrix unit with its buffers' ports: interval, result, accesses.
+    """Return what tiles (in loop units) cost on the matrix unit with its buffers' ports.
 
     Returns:
         interval: int64[t], cycles until the next tile can start: of the unit, or of the ports that feed it.
@@ -234,18 +264,22 @@ def tile_interval_cycles(
         accesses: int64[3, t], bytes read from the scratchpad, read from and written to the accumulators.
     """
     assert machine.matrix is not None
-    price = machine.matrix_model.price(
-        machine.matrix.spec, GemmTiles(g, m * product.row_scale, n, k * product.depth_scale)
+    ports = (machine.scratchpad_read_bytes_per_cycle, machine.accumulator_bytes_per_cycle)
+    return _interval_cycles(product, machine.matrix.spec, machine.matrix_model, ports, GemmTiles(g, m, n, k))
+
+
+def _interval_cycles(
+    product: Product, spec: ComponentSpec, model: MatrixModel, ports: tuple[int, int], tiles: GemmTiles
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    price = model.price(
+        spec, GemmTiles(tiles.g, tiles.m * product.row_scale, tiles.n, tiles.k * product.depth_scale)
     )
     reads = np.ceil((price.a_reads * product.left_bits + price.b_reads * product.right_bits) / 8).astype(
         np.int64
     )
     sum_reads = np.ceil(price.partial_reads * product.sum_bits / 8).astype(np.int64)
     sum_writes = np.ceil(price.partial_writes * product.sum_bits / 8).astype(np.int64)
-    port_cycles = np.maximum(
-        -(-reads // machine.scratchpad_read_bytes_per_cycle),
-        -(-np.maximum(sum_reads, sum_writes) // machine.accumulator_bytes_per_cycle),
-    )
+    port_cycles = np.maximum(-(-reads // ports[0]), -(-np.maximum(sum_reads, sum_writes) // ports[1]))
     stall = np.maximum(port_cycles - price.interval, 0)
     return price.interval + stall, price.result + stall, np.stack((reads, sum_reads, sum_writes))
 
