@@ -1,0 +1,66 @@
+"""Speed of the main jobs, to be read, never to pass or fail: `pytest tests/benchmarks --benchmark-only`.
+
+Every benchmark runs once before it is timed, so that compiling is not in the figure.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import accel_sim
+from accel_sim.hardware.design import build_design
+from accel_sim.workload import Decode, Inference, Prefill
+
+
+def timed(benchmark: Any, job: Any) -> None:
+    job()
+    benchmark(job)
+
+
+def test_resnet50_on_a_128x128_array(benchmark: Any) -> None:
+    design = accel_sim.load_design("npu_128x128_hbm", {"npu.count": 1})
+    workload = accel_sim.load_workload("resnet50", phase=Inference(batch=1))
+    timed(benchmark, lambda: accel_sim.simulate(design, workload).latency_s)
+
+
+def test_llama3_8b_prefill_of_2048_tokens(benchmark: Any) -> None:
+    design = accel_sim.load_design("npu_128x128_hbm")
+    workload = accel_sim.load_workload("llama3_8b", phase=Prefill(sequence=2048))
+    timed(benchmark, lambda: accel_sim.simulate(design, workload).latency_s)
+
+
+@pytest.mark.parametrize("path", ["dram.channels", "npu.rows"])
+def test_a_point_of_a_llama3_8b_decode_sweep(benchmark: Any, path: str) -> None:
+    """A new value every time, so that no tiling is known; the memory's values leave the tiles' prices known."""
+    design = accel_sim.load_design("npu_128x128_hbm")
+    workload = accel_sim.load_workload("llama3_8b", phase=Decode(batch=8, context=2048))
+    values = iter(range(17, 100_000))
+
+    def point() -> dict[str, float]:
+        changed = build_design(design.document, {path: next(values)})
+        return accel_sim.simulate(changed, workload).metrics()
+
+    timed(benchmark, point)
+
+
+def test_a_sweep_of_1000_points(benchmark: Any, tmp_path: Path) -> None:
+    """Llama 3 8B decode, two workers, their start included."""
+    runs = iter(range(1000))
+    benchmark.pedantic(
+        lambda: accel_sim.sweep("llama_decode_1000", workers=2, output=tmp_path / str(next(runs))), rounds=3
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["run", "os_16x16", "gemm_sweep"]],
+    ids=["help", "cached first run"],
+)
+def test_a_command_from_the_shell(benchmark: Any, arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "accel_sim", *arguments]
+    timed(benchmark, lambda: subprocess.run(command, check=True, capture_output=True))
