@@ -2,37 +2,77 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from accel_sim.hardware.design import Design
 from accel_sim.hardware.events import EVENT_INDEX
 from accel_sim.results.record import OperatorRecord
 
+COMPUTE, BANDWIDTH, MAPPING, LATENCY, HIDDEN = "compute", "bandwidth", "mapping loss", "latency", "hidden"
+LIMITS = (COMPUTE, BANDWIDTH, MAPPING, LATENCY, HIDDEN)
 # A resource that is busy for less than this part of an operator's time does not explain it.
 _EXPLAINS = 0.6
 # A matrix unit that is held by tiles but computes less than this part of its peak is lost to the mapping.
 _FULL = 0.5
+# Masked MACs and traffic beyond the compulsory are mentioned from these parts of the whole on.
+_MASKED = 0.1
+_AVOIDABLE = 1 / 3
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What limits an operator.
+
+    Attributes:
+        kind: one of LIMITS.
+        component: the component that limits it; None when none does.
+        words: the same for people, with the figures.
+    """
+
+    kind: str
+    component: str | None
+    words: str
 
 
 def bottleneck(record: OperatorRecord, design: Design) -> str:
+    """Return what limits an operator, in words; see `limit`."""
+    return limit(record, design).words
+
+
+def limit(record: OperatorRecord, design: Design) -> Limit:
     """Return what limits an operator: compute, the bandwidth of a memory or link, mapping loss, or latency.
 
     The resource that is busy for the largest part of the operator's time limits it. If none is busy for 60 % of
-    it, the operator waits: for latencies, for operators before it, or for tiles to fill and drain.
+    it, the operator waits: for latencies, for operators before it, or for tiles to fill and drain. A matrix
+    unit that limits but has most of its PEs idle is lost to the mapping.
     """
-    if not record.busy_s or record.latency_s <= 0:
-        return "hidden behind other operators"
+    if record.latency_s <= 0:
+        return Limit(HIDDEN, None, "hidden behind other operators")
+    if not record.busy_s:
+        return Limit(LATENCY, None, "latency: no unit, memory or link works")
     name, busy = max(record.busy_s.items(), key=lambda item: item[1])
     share = busy / record.latency_s
     if share < _EXPLAINS:
-        return f"latency: the busiest unit, {name}, works {share:.0%} of the time"
+        return Limit(LATENCY, None, f"latency: the busiest unit, {name}, works {share:.0%} of the time")
     if design.matrix is not None and name == design.matrix.name:
-        held = float(record.events[EVENT_INDEX["pe_cycles"]])
-        used = record.macs / held if held else 0.0
-        if used < _FULL:
-            return f"mapping loss: tiles hold {name} but fill {used:.0%} of its PEs"
-        return f"compute of {name} ({used:.0%} of its PEs filled)"
+        return _of_matrix_unit(record, name)
     if design.vector is not None and name == design.vector.name:
-        return f"compute of {name}"
-    moved = record.events[EVENT_INDEX["memory_read_bytes"]] + record.events[EVENT_INDEX["memory_write_bytes"]]
-    if name == design.memory.name and record.compulsory_bytes and moved > 1.5 * record.compulsory_bytes:
-        return f"bandwidth of {name} ({moved / record.compulsory_bytes:.1f} x the compulsory traffic)"
-    return f"bandwidth of {name}"
+        return Limit(COMPUTE, name, f"compute of {name}")
+    return _of_channel(record, name, memory=name == design.memory.name)
+
+
+def _of_matrix_unit(record: OperatorRecord, name: str) -> Limit:
+    executed, held = (float(record.events[EVENT_INDEX[event]]) for event in ("executed_macs", "pe_cycles"))
+    filled = executed / held if held else 0.0
+    if filled < _FULL:
+        return Limit(MAPPING, name, f"mapping loss: tiles hold {name} but fill {filled:.0%} of its PEs")
+    masked = 1 - record.macs / executed
+    also = f", {masked:.0%} of that masked" if masked >= _MASKED else ""
+    return Limit(COMPUTE, name, f"compute of {name} ({filled:.0%} of its PEs filled{also})")
+
+
+def _of_channel(record: OperatorRecord, name: str, *, memory: bool) -> Limit:
+    moved = record.memory_bytes if memory else 0.0
+    avoidable = 1 - record.compulsory_bytes / moved if moved else 0.0
+    also = f" ({avoidable:.0%} of the traffic is not compulsory)" if avoidable >= _AVOIDABLE else ""
+    return Limit(BANDWIDTH, name, f"bandwidth of {name}{also}")

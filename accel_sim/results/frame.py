@@ -17,16 +17,18 @@ if TYPE_CHECKING:
 def operator_frame(result: Result) -> pd.DataFrame:
     """Return the operators of all stages, with figures over all occurrences of a stage.
 
-    Columns: stage, operator, fused (operators run as its epilogue), kind, block, repeat, macs, latency_s, share
-    of the latency, utilization, memory_read_bytes, memory_write_bytes, energy_j (dynamic plus leakage over its
-    latency; adds up to the result's), bottleneck, tiling.
+    Columns: stage, operator, fused (operators run as its epilogue), kind, block, repeat, macs, latency_s (adds
+    up to the result's), share of the latency, utilization (MACs over the matrix unit's peak in the operator's
+    latency, or in the time of its busiest resource where that is longer because operators overlap),
+    memory_read_bytes, memory_write_bytes, energy_j (dynamic plus leakage over its latency; adds up to the
+    result's), bottleneck, tiling.
     """
     energies = np.array([cost.energy_j for cost in event_costs(result.design)])
     rows = []
     for stage in result.stages:
         for record in stage.records:
             latency = stage.weight * record.latency_s
-            peak = result.design.peak_macs_per_s * record.latency_s
+            peak = result.design.peak_macs_per_s * record.active_s
             rows.append(
                 {
                     "stage": stage.name,

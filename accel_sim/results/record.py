@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from accel_sim.hardware.events import EVENT_INDEX
+
 
 @dataclass(frozen=True, slots=True)
 class OperatorRecord:
@@ -36,3 +38,15 @@ class OperatorRecord:
     events: np.ndarray
     tiling: str
     compulsory_bytes: int
+
+    @property
+    def active_s(self) -> float:
+        """Time in which it worked: its latency, or that of its busiest resource where operators overlap."""
+        return max(self.latency_s, *self.busy_s.values(), 0.0)
+
+    @property
+    def memory_bytes(self) -> float:
+        """Bytes read from and written to the off-chip memory."""
+        return float(
+            self.events[EVENT_INDEX["memory_read_bytes"]] + self.events[EVENT_INDEX["memory_write_bytes"]]
+        )

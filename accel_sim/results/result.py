@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from accel_sim.workload import Workload
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from accel_sim.results.plots import Plots
 
 
 @dataclass(frozen=True)
@@ -32,19 +35,21 @@ class Stage:
         tasks: int64[t, 2], operator number and resource of each task of the trace.
         resources: names of the resources.
         tick_s: seconds of a tick.
+        streams: names of the streams, by number; empty where they have none.
     """
 
     name: str
     weight: float
     latency_s: float
-    records: tuple[OperatorRecord, ...]
-    intervals: Callable[[], Iterator[np.ndarray]] | None = None
-    tasks: np.ndarray | None = None
+    records: tuple[OperatorRecord, ...] = field(repr=False)
+    intervals: Callable[[], Iterator[np.ndarray]] | None = field(default=None, repr=False)
+    tasks: np.ndarray | None = field(default=None, repr=False)
     resources: tuple[str, ...] = ()
     tick_s: float = 0.0
+    streams: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """Latency, energy and area of a workload on a design.
 
@@ -182,6 +187,36 @@ class Result:
         from accel_sim.results.frame import operator_frame
 
         return operator_frame(self)
+
+    @property
+    def plot(self) -> Plots:
+        """The result as pictures: `result.plot.roofline()`; see `accel_sim.results.plots`."""
+        from accel_sim.results.plots import Plots
+
+        return Plots(self)
+
+    def trace(
+        self, path: str | Path, *, window_s: tuple[float, float] | None = None, limit: int = 1_000_000
+    ) -> int:
+        """Write the timeline for ui.perfetto.dev; see `accel_sim.results.trace.write_trace`."""
+        from accel_sim.results.trace import write_trace
+
+        return write_trace(self, path, window_s=window_s, limit=limit)
+
+    def __repr__(self) -> str:
+        from accel_sim.results.summary import line
+
+        return f"<Result {line(self)}>"
+
+    def __str__(self) -> str:
+        from accel_sim.results.summary import text
+
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        from accel_sim.results.card import card
+
+        return card(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures, breakdowns and operators as plain data for JSON."""
