@@ -1,6 +1,8 @@
-"""`python -m accel_sim` is the command line."""
+"""`python -m accel_sim` is `accel-sim`."""
+
+import sys
 
 from accel_sim.cli import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -11,10 +12,9 @@ import numpy as np
 from accel_sim.config.errors import InputError, did_you_mean
 from accel_sim.config.units import format_bytes
 from accel_sim.engine.execute import Timeline, execute, trace
-from accel_sim.engine.program import RESOURCE, TAG
 from accel_sim.hardware.design import Design, build_design, load_design
 from accel_sim.hardware.events import EVENT_INDEX, EVENTS
-from accel_sim.mapping.compile import Compiled, Mapped, compile_graph
+from accel_sim.mapping.compile import Mapped, compile_graph
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine, resolve
 from accel_sim.mapping.roofline import floor, unit_ticks
 from accel_sim.results.record import OperatorRecord
@@ -30,7 +30,7 @@ from accel_sim.workload import (
     lower,
     parameters,
 )
-from accel_sim.workload.operators import macs
+from accel_sim.workload.operators import Attention, macs
 
 Fidelity = Literal["roofline", "tile"]
 FIDELITIES: tuple[str, ...] = get_args(Fidelity)
@@ -116,7 +116,9 @@ def _stages(workload: Workload, run: StageRunner) -> tuple[Stage, ...]:
     def step(context: int) -> Stage:
         return run(lower(workload.with_phase(phase.decode(context))), f"decode at {context}", 1.0)
 
-    steps = integrate(step, contexts[0], contexts[-1])
+    last = lower(workload.with_phase(phase.decode(contexts[-1])))
+    windows = {op.window for op, _ in last.operators() if isinstance(op, Attention)}
+    steps = integrate(step, contexts[0], contexts[-1], bends=sorted(windows))
     return (prefill, *(_weighted(stage, weight) for stage, weight in steps))
 
 
@@ -126,12 +128,15 @@ def _weighted(stage: Stage, weight: float) -> Stage:
     return replace(stage, weight=weight)
 
 
-def integrate(step: Callable[[int], Stage], first: int, last: int) -> list[tuple[Stage, float]]:
+def integrate(
+    step: Callable[[int], Stage], first: int, last: int, bends: Iterable[int] = ()
+) -> list[tuple[Stage, float]]:
     """Return the stages to simulate between two contexts, with weights that sum over every context.
 
     The latency is taken to be linear between two contexts if it is so within INTERPOLATION_TOLERANCE at the one
     half way; else both halves are treated in the same way, down to single contexts. Counts that are linear in
-    the context, such as MACs, are exact.
+    the context, such as MACs, are exact; so are those that change their slope at one of the contexts `bends`,
+    as MACs do where a sliding window is full.
     """
     known: dict[int, Stage] = {}
     weights: dict[int, float] = {}
@@ -167,8 +172,10 @@ def integrate(step: Callable[[int], Stage], first: int, last: int) -> list[tuple
 
     at(first)
     weights[first] += 1.0
-    if last > first:
-        visit(first, last)
+    borders = [first, *(bend for bend in bends if first < bend < last), last]
+    for low, high in pairwise(borders):
+        if high > low:
+            visit(low, high)
     return [(known[context], weights[context]) for context in sorted(known)]
 
 
@@ -200,6 +207,7 @@ def _tile_stage(graph: Graph, name: str, weight: float, machine: Machine, fold: 
         intervals=lambda: trace(compiled.builder, len(compiled.mapped)),
         tasks=np.stack((timeline.task_tag, timeline.task_resource), axis=1),
         resources=tuple(timeline.resource_names),
+        streams=tuple(stream.name for stream in compiled.builder.streams),
         tick_s=tick_s,
     )
 

@@ -39,12 +39,12 @@ class Timeline:
     """What a program did, t being its tasks. Times are in ticks.
 
     Attributes:
-        total_ticks: when the last task and the last result were finished.
+        total_ticks: when the last task ended and the last result arrived that gives tokens or is marked.
         executions: int64[t, VARIANTS], how often each task ran with each of its amounts.
-        busy_ticks: int64[t], how long each task held its resource, all executions together; on a pipe the time
-            of service, without the turns of others.
-        elapsed_ticks: int64[tag], the time up to the last marked result, each stretch between two marked results
-            attributed to the operator of the later one.
+        busy_ticks: int64[t], how long each task held its resource, all executions together; on a pipe the
+            time of service, without the turns of others.
+        elapsed_ticks: int64[tag], the time up to the last marked result, each stretch between two marked
+            results attributed to the operator of the later one.
         task_tag: int64[t], the operator each task works for.
         task_resource: int64[t], the resource each task occupies, or -1.
         resource_names: the resources' names, by number.
@@ -98,15 +98,15 @@ def trace(
 ) -> Iterator[np.ndarray]:
     """Run a program and yield what held resources: int64[n, 4] of (stream, task, start tick, end tick).
 
-    On a unit a task holds it from start to end; on a pipe the interval begins when it was asked for and includes
+    On a unit a task holds it from start to end; on a pipe the interval begins when the task asked and includes
     the turns of others. Rows come in the order in which units were granted and requests on pipes ended; tasks
-    that only move tokens have none. The arguments and errors are those of `execute`.
+    that take no time have none. The arguments and errors are those of `execute`.
     """
     from accel_sim.engine import machine
 
     program, levels, starts = builder.build()
     state = machine.initial_state(program, levels, starts, tags)
-    rows = np.empty((rows_per_chunk + len(starts) + len(program.resource), 4), dtype=np.int64)
+    rows = np.empty((rows_per_chunk + len(state.stream) + len(program.resource), 4), dtype=np.int64)
     code = machine.TRACE_FULL
     while code == machine.TRACE_FULL:
         state.clock[machine.TRACED] = 0

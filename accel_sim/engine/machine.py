@@ -3,13 +3,25 @@
 All kernels of the machine stand in this one module, because numba's cache does not notice an edit in another
 file. They know streams, tasks, tokens and resources; what those stand for is decided in `mapping`.
 
-The order of events never depends on the order of evaluation: at each instant first everything that ends ends
-and tokens arrive, then streams advance until none can, then idle units are granted to the stream that asked
-first (ties: lowest stream number) and pipes admit new requests in stream order.
+An instant is worked through in a fixed order, so that results never depend on the order of evaluation:
+
+1. what ends now ends: units are released, requests on pipes complete;
+2. results that are due arrive, in stream order;
+3. streams go on, in order, each until it needs a token or a resource; if that made a result due, back to 2;
+4. requests are taken, in stream order: a pipe admits every one, an idle unit the one that asked first; if the
+   result of a granted one is due at once, back to 2.
+
+When a loop ends an iteration, the machine compares itself with a snapshot taken at an earlier one. Where every
+stream either is in the same phase of the same loop or sat still, what happened since will happen again, and
+`_repeats` says how many times: as long as no loop enters its last iteration, no token crosses what somebody
+waits for, and nothing that sat still ends. So many periods are skipped at once; the result is the same, to the
+tick.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +48,6 @@ from accel_sim.engine.program import (
     TABLE_LOOP,
     TAG,
     TOKEN,
-    UNIT,
     VARIANTS,
     WAITS,
     WAITS_END,
@@ -46,52 +57,73 @@ from accel_sim.engine.program import (
 # Values of stream[s, STATUS].
 READY, BLOCKED, QUEUED, RUNNING, ON_PIPE, DONE = 0, 1, 2, 3, 4, 5
 POST_SLOTS = 32  # results of one stream that may be under way at once
+SHORTEST_FOLD = 5  # iterations a loop must have: two are compared, and the last two are never skipped
 NEVER = np.iinfo(np.int64).max
+STALE = -1
 # Return codes of `run`.
 FINISHED, DEADLOCK, TRACE_FULL, STEP_LIMIT = 0, 1, 2, 3
 
 # Entries of State.clock, and the columns of State's tables.
-NOW, STEPS, LAST_MARK, INDEXED, POSTED, TRACED, SKIPPED_STEPS, SKIPS = 0, 1, 2, 3, 4, 5, 6, 7
-PC, DEPTH, STATUS, TASK, VARIANT, SINCE, UNTIL, REMAINING, LAST_POST, POST_HEAD, POST_SIZE = (
-    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
-)  # fmt: skip
-INDEX, COUNT = 0, 1
-P_TIME, P_TASK, P_VARIANT = 0, 1, 2
-LEVEL, TAKEN = 0, 1
-OWNER, RING_SIZE, CURSOR, BOUNDARY, FINISH = 0, 1, 2, 3, 4
-CHECKPOINT, SAVED_SIZE, ITERATION, SAVE_AT = 0, 1, 2, 3
+NOW, STEPS, SKIPPED_STEPS, LAST_MARK, CHECKPOINTS, TRACED, CLOCK_SIZE = range(7)
+(
+    PC, DEPTH, STATUS, LACKS, NEEDS, TASK, VARIANT, SINCE, UNTIL, REMAINING,
+    LAST_POST, POST_HEAD, POST_SIZE, SHIFT, STREAM_SIZE,
+) = range(15)  # fmt: skip
+INDEX, COUNT, USES, LOOP_SIZE = range(4)
+P_TIME, P_TASK, P_VARIANT, POST_WORDS = range(4)
+LEVEL, TAKEN, LACKED, TOKEN_SIZE = range(4)
+OWNER, RING_SIZE, SERVED, BOUNDARY, FINISH, RESOURCE_SIZE = range(6)
+CHECKPOINT, SAVED, ITERATION, SAVE_AT, PERIOD_SIZE = range(5)
+
+# The kernels allocate nothing, so they go without numba's reference counts, whose atomic updates at every use
+# of an array would take most of the time. They are parts of one compiled function, because a call would have to
+# pass some thirty arrays.
+kernel = njit(cache=True, _nrt=False, error_model="numpy")
+part = njit(inline="always", _nrt=False)
 
 
-# The kernels allocate nothing, so they go without numba's reference counts, whose atomic updates at every use of
-# an array would take most of the time; inlining saves the passing of some twenty arrays at every call.
-kernel = njit(cache=True, _nrt=False)
-inlined = njit(cache=True, _nrt=False, forceinline=True)
+class Snapshots(NamedTuple):
+    """Earlier states, one for each loop that may be open: the arrays of `State`, with rows for loops in front.
+
+    Loop d of stream s has row s * MAX_DEPTH + d.
+    """
+
+    memory: np.ndarray
+    clock: np.ndarray
+    stream: np.ndarray
+    loops: np.ndarray
+    posts: np.ndarray
+    token: np.ndarray
+    resource: np.ndarray
+    ring: np.ndarray
+    account: np.ndarray
 
 
 class State(NamedTuple):
-    """Everything that changes while a program runs, all int64; a run can stop and resume. Times are in ticks.
+    """Everything that changes while a program runs, all int64, times in ticks; a run can stop and resume.
 
-    Few arrays with named columns, because a jitted call pays for every array it is handed.
-
-    clock[8]: the present time, instants simulated, time of the last progress, step of the last
-        index-dependent amount, whether tokens were given in this pass, rows of the trace in use, instants
-        skipped, number of skips.
-    stream[s, 11]: PC (instruction), DEPTH (open loops), STATUS; of the task in flight TASK, VARIANT, SINCE
-        (when it asked), UNTIL (when its unit is released), REMAINING (service not yet begun); LAST_POST (time
-        of the latest result, below which no later one may fall: in-order delivery), POST_HEAD, POST_SIZE.
-    loops[s, d, 2]: INDEX and COUNT of each open loop.
+    memory[...]: one block, of which the next eight are views, so that a snapshot is one copy.
+    clock[6]: NOW; STEPS, instants simulated, and SKIPPED_STEPS; LAST_MARK, time of the last marked result;
+        CHECKPOINTS, 1 when a loop ended an iteration in this step; TRACED, rows of the trace in use.
+    stream[s, 14]: PC (instruction), DEPTH (open loops), STATUS; of a blocked stream, the first token it LACKS
+        (else -1) and the level it NEEDS; of the task in flight TASK, VARIANT, SINCE (when it asked), UNTIL
+        (when its unit is released), REMAINING (service not yet begun); LAST_POST (time of the latest result,
+        below which no later one may fall: in-order delivery); POST_HEAD, POST_SIZE; SHIFT (how far the period
+        under examination moved it: the period, or 0 when it sat still).
+    loops[s, d, 3]: INDEX and COUNT of each open loop; USES, amounts so far that depended on INDEX.
     posts[s, p, 3]: results under way, a ring of P_TIME, P_TASK, P_VARIANT.
-    token[k, 2]: LEVEL, and the step in which some were last TAKEN.
-    resource[r, 5]: OWNER (stream that holds a unit, or -1); of a pipe RING_SIZE, CURSOR (whose turn is next),
-        BOUNDARY (end of the quantum in service), FINISH (next completion, NEVER when idle).
-    ring[r, s]: streams with a request on the pipe, in turn order.
+    token[k, 3]: LEVEL; TAKEN, how much was ever taken; LACKED, how often a stream began to wait for it.
+    resource[r, 5]: OWNER (stream that holds a unit, or -1); of a pipe RING_SIZE, SERVED (1 when the last in the
+        ring was served last), BOUNDARY (end of the quantum in service), FINISH (next completion, NEVER when
+        idle, STALE when it must be found anew). A pipe is served lazily: BOUNDARY may lie in the past until
+        somebody joins or leaves.
+    ring[r, s]: streams with a request on the pipe, the next to be served first.
     account[...]: executions [t, v], then busy ticks [t], then elapsed ticks by operator [tag].
-    period[s * MAX_DEPTH + d, 4]: of each loop: CHECKPOINT (1 when it ended an iteration in this step),
-        SAVED_SIZE of its snapshot, ITERATION, SAVE_AT (iteration of the next snapshot).
-    saved[s * MAX_DEPTH + d, ...], scratch[...]: snapshots for the detection of periods, and the present state
-        in the same form.
+    period[row, 4]: of each loop: CHECKPOINT (1 when it ended an iteration in this step), SAVED (1 when it has a
+        snapshot), ITERATION (checkpoints so far), SAVE_AT (ITERATION of the next snapshot).
     """
 
+    memory: np.ndarray
     clock: np.ndarray
     stream: np.ndarray
     loops: np.ndarray
@@ -101,8 +133,7 @@ class State(NamedTuple):
     ring: np.ndarray
     account: np.ndarray
     period: np.ndarray
-    saved: np.ndarray
-    scratch: np.ndarray
+    saved: Snapshots
 
 
 def initial_state(program: Program, token_levels: np.ndarray, stream_starts: np.ndarray, tags: int) -> State:
@@ -111,38 +142,48 @@ def initial_state(program: Program, token_levels: np.ndarray, stream_starts: np.
     token_levels: int64[k], tokens there at the start; stream_starts: int64[s], first instructions; tags: upper
         bound of the operator numbers that tasks carry.
     """
-    s, r, k = len(stream_starts), len(program.resource), len(token_levels)
-    account = len(program.task) * (VARIANTS + 1) + tags
-    relative = s * (8 + MAX_DEPTH + 3 * POST_SLOTS) + r * (4 + s)
-    snapshot = relative + s * MAX_DEPTH + k + account + 3
-
-    def zeros(*shape: int) -> np.ndarray:
-        return np.zeros(shape, dtype=np.int64)
-
-    stream = zeros(s, 11)
-    stream[:, PC] = stream_starts
-    token = zeros(k, 2)
-    token[:, LEVEL] = token_levels
-    token[:, TAKEN] = -1
-    resource = zeros(r, 5)
-    resource[:, OWNER] = -1
-    resource[:, FINISH] = NEVER
-    return State(
-        clock=zeros(8),
-        stream=stream,
-        loops=zeros(s, MAX_DEPTH, 2),
-        posts=zeros(s, POST_SLOTS, 3),
-        token=token,
-        resource=resource,
-        ring=zeros(r, s),
-        account=zeros(account),
-        period=zeros(s * MAX_DEPTH, 4),
-        saved=np.empty((s * MAX_DEPTH, snapshot), dtype=np.int64),
-        scratch=np.empty(snapshot, dtype=np.int64),
+    # No array may be empty: numpy calls an empty view contiguous, and numba would compile anew for that type.
+    s, r, k = max(1, len(stream_starts)), max(1, len(program.resource)), max(1, len(token_levels))
+    shapes = [
+        (CLOCK_SIZE,),
+        (s, STREAM_SIZE),
+        (s, MAX_DEPTH, LOOP_SIZE),
+        (s, POST_SLOTS, POST_WORDS),
+        (k, TOKEN_SIZE),
+        (r, RESOURCE_SIZE),
+        (r, s),
+        (max(1, len(program.task) * (VARIANTS + 1) + tags),),
+    ]
+    size = sum(prod(shape) for shape in shapes)
+    memory = np.zeros(size, dtype=np.int64)
+    saved = np.empty((s * MAX_DEPTH, size), dtype=np.int64)
+    state = State(
+        memory,
+        *_views(memory, shapes),
+        period=np.zeros((s * MAX_DEPTH, PERIOD_SIZE), dtype=np.int64),
+        saved=Snapshots(saved, *_views(saved, shapes)),
     )
+    state.stream[:, STATUS] = DONE
+    state.stream[: len(stream_starts), STATUS] = READY
+    state.stream[: len(stream_starts), PC] = stream_starts
+    state.stream[:, LACKS] = -1
+    state.token[: len(token_levels), LEVEL] = token_levels
+    state.resource[:, OWNER] = -1
+    state.resource[:, FINISH] = NEVER
+    return state
 
 
-@inlined
+def _views(memory: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+    """Cut the last axis of `memory` into pieces of these shapes."""
+    ends = np.cumsum([prod(shape) for shape in shapes])
+    parts = np.split(memory, ends[:-1], axis=-1)
+    return [part.reshape(memory.shape[:-1] + shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+# Streams: instructions, tokens, results.
+
+
+@part
 def variant_of(p, st, s, t):
     """Which of its amounts task t of stream s uses: a bit for each named loop in its last iteration."""
     v = 0
@@ -153,37 +194,23 @@ def variant_of(p, st, s, t):
     return v
 
 
-@inlined
+@part
 def _ticks_of(p, st, s, t, v):
     """Ticks task t holds its resource, from its own table when it has one."""
     start = p.task[t, TABLE]
     if start < 0:
         return p.ticks[t, v]
-    st.clock[INDEXED] = st.clock[STEPS]
-    return p.table[start + st.loops[s, p.task[t, TABLE_LOOP], INDEX]]
+    d = p.task[t, TABLE_LOOP]
+    st.loops[s, d, USES] += 1
+    return p.table[start + st.loops[s, d, INDEX]]
 
 
-@inlined
-def _deliver(p, st, t, v, time):
-    """Give the tokens of a finished task and attribute the time since the last progress to its operator."""
-    for w in range(p.task[t, POSTS], p.task[t, POSTS_END]):
-        st.token[p.post[w, TOKEN], LEVEL] += p.post[w, v]
-        st.clock[POSTED] = 1
-    if p.task[t, MARK]:
-        tasks = len(p.task)
-        st.account[tasks * VARIANTS + tasks + p.task[t, TAG]] += time - st.clock[LAST_MARK]
-        st.clock[LAST_MARK] = time
-
-
-@inlined
+@part
 def _post(p, st, s, t, v, time):
     """Schedule the result of a task of stream s for `time`, not before the stream's earlier results."""
     time = max(time, st.stream[s, LAST_POST])
     st.stream[s, LAST_POST] = time
     if p.task[t, POSTS] == p.task[t, POSTS_END] and not p.task[t, MARK]:
-        return
-    if time == st.clock[NOW] and st.stream[s, POST_SIZE] == 0:
-        _deliver(p, st, t, v, time)
         return
     slot = (st.stream[s, POST_HEAD] + st.stream[s, POST_SIZE]) % POST_SLOTS
     st.posts[s, slot, P_TIME] = time
@@ -192,113 +219,150 @@ def _post(p, st, s, t, v, time):
     st.stream[s, POST_SIZE] += 1
 
 
-@inlined
-def _advance(p, st, s):
-    """Run stream s until it needs a token, a resource, or is done."""
-    while True:
-        pc = st.stream[s, PC]
-        op = p.code[pc, OP]
-        if op == OP_LOOP:
-            d = st.stream[s, DEPTH]
-            count = p.code[pc, ARG]
-            if p.code[pc, SLOPE] != 0:
-                count += p.code[pc, SLOPE] * st.loops[s, d - 1, INDEX]
-                st.clock[INDEXED] = st.clock[STEPS]
-            if count <= 0:
-                st.stream[s, PC] = p.code[pc, JUMP] + 1
-                continue
-            st.loops[s, d, INDEX] = 0
-            st.loops[s, d, COUNT] = count
-            st.stream[s, DEPTH] = d + 1
-            row = s * MAX_DEPTH + d
-            st.period[row, SAVED_SIZE] = 0
-            st.period[row, ITERATION] = 0
-            st.period[row, SAVE_AT] = 1
-            st.stream[s, PC] = pc + 1
-        elif op == OP_END:
-            d = st.stream[s, DEPTH] - 1
-            st.loops[s, d, INDEX] += 1
-            if st.loops[s, d, INDEX] < st.loops[s, d, COUNT]:
-                st.stream[s, PC] = p.code[pc, JUMP] + 1
-                st.period[s * MAX_DEPTH + d, CHECKPOINT] = 1
+@part
+def _deliver(p, st):
+    """Let the results that are due arrive, tokens and time since the last mark; return whether any did."""
+    arrived = False
+    for s in range(len(st.stream)):
+        while st.stream[s, POST_SIZE] > 0:
+            slot = st.stream[s, POST_HEAD]
+            time = st.posts[s, slot, P_TIME]
+            if time > st.clock[NOW]:
+                break
+            arrived = True
+            st.stream[s, POST_HEAD] = (slot + 1) % POST_SLOTS
+            st.stream[s, POST_SIZE] -= 1
+            t = st.posts[s, slot, P_TASK]
+            for w in range(p.task[t, POSTS], p.task[t, POSTS_END]):
+                st.token[p.post[w, TOKEN], LEVEL] += p.post[w, st.posts[s, slot, P_VARIANT]]
+            if p.task[t, MARK]:
+                st.account[len(p.task) * (VARIANTS + 1) + p.task[t, TAG]] += time - st.clock[LAST_MARK]
+                st.clock[LAST_MARK] = time
+    return arrived
+
+
+@part
+def _open_loop(p, st, s, pc):
+    """Enter the loop at pc, or pass over it when it has no iterations."""
+    d = st.stream[s, DEPTH]
+    count = p.code[pc, ARG]
+    if p.code[pc, SLOPE] != 0:
+        count += p.code[pc, SLOPE] * st.loops[s, d - 1, INDEX]
+        st.loops[s, d - 1, USES] += 1
+    if count <= 0:
+        st.stream[s, PC] = p.code[pc, JUMP] + 1
+        return
+    st.loops[s, d, INDEX] = 0
+    st.loops[s, d, COUNT] = count
+    st.stream[s, DEPTH] = d + 1
+    st.stream[s, PC] = pc + 1
+    row = s * MAX_DEPTH + d
+    st.period[row, CHECKPOINT] = 0
+    st.period[row, SAVED] = 0
+    st.period[row, ITERATION] = 0
+    st.period[row, SAVE_AT] = 1
+
+
+@part
+def _end_iteration(p, st, s, pc):
+    """Go back to the start of the innermost loop, or leave it."""
+    d = st.stream[s, DEPTH] - 1
+    st.loops[s, d, INDEX] += 1
+    if st.loops[s, d, INDEX] == st.loops[s, d, COUNT]:
+        st.stream[s, DEPTH] = d
+        st.stream[s, PC] = pc + 1
+        return
+    st.stream[s, PC] = p.code[pc, JUMP] + 1
+    if st.loops[s, d, COUNT] >= SHORTEST_FOLD:
+        st.period[s * MAX_DEPTH + d, CHECKPOINT] = 1
+        st.clock[CHECKPOINTS] = 1
+
+
+@part
+def _take(p, st, s, t, v):
+    """Take the tokens task t waits for, when all are there and its result has a slot; return whether so."""
+    lacks = -1
+    needs = 0
+    free = st.stream[s, POST_SIZE] < POST_SLOTS
+    if free:
+        for w in range(p.task[t, WAITS], p.task[t, WAITS_END]):
+            if st.token[p.wait[w, TOKEN], LEVEL] < p.wait[w, v]:
+                lacks = p.wait[w, TOKEN]
+                needs = p.wait[w, v]
+                break
+    if free and lacks < 0:
+        for w in range(p.task[t, WAITS], p.task[t, WAITS_END]):
+            k = p.wait[w, TOKEN]
+            st.token[k, LEVEL] -= p.wait[w, v]
+            st.token[k, TAKEN] += p.wait[w, v]
+    elif lacks >= 0 and lacks != st.stream[s, LACKS]:
+        st.token[lacks, LACKED] += 1
+    st.stream[s, LACKS] = lacks
+    st.stream[s, NEEDS] = needs
+    return free and lacks < 0
+
+
+@part
+def _start(p, st, s, t, v):
+    """Start task t of stream s: ask for its resource, or be done with it at once when it takes no time."""
+    st.account[t * VARIANTS + v] += 1
+    ticks = 0
+    if p.task[t, RESOURCE] >= 0:
+        ticks = _ticks_of(p, st, s, t, v)
+        st.account[len(p.task) * VARIANTS + t] += ticks
+    if ticks > 0:
+        st.stream[s, TASK] = t
+        st.stream[s, VARIANT] = v
+        st.stream[s, SINCE] = st.clock[NOW]
+        st.stream[s, REMAINING] = ticks
+        st.stream[s, STATUS] = QUEUED
+    else:
+        _post(p, st, s, t, v, st.clock[NOW] + max(p.result[t, v], 0))
+
+
+@part
+def _go_on(p, st, arrived):
+    """Run every stream until it needs a token, a resource, or is done; blocked ones only if results arrived."""
+    for s in range(len(st.stream)):
+        if st.stream[s, STATUS] == BLOCKED and arrived:
+            st.stream[s, STATUS] = READY
+        while st.stream[s, STATUS] == READY:
+            pc = st.stream[s, PC]
+            op = p.code[pc, OP]
+            if op == OP_LOOP:
+                _open_loop(p, st, s, pc)
+            elif op == OP_END:
+                _end_iteration(p, st, s, pc)
+            elif op == OP_HALT:
+                st.stream[s, STATUS] = DONE
             else:
-                st.stream[s, DEPTH] = d
-                st.stream[s, PC] = pc + 1
-        elif op == OP_HALT:
-            st.stream[s, STATUS] = DONE
-            return
-        else:
-            t = p.code[pc, ARG]
-            v = variant_of(p, st, s, t)
-            ready = st.stream[s, POST_SIZE] < POST_SLOTS
-            for w in range(p.task[t, WAITS], p.task[t, WAITS_END]):
-                if st.token[p.wait[w, TOKEN], LEVEL] < p.wait[w, v]:
-                    ready = False
-                    break
-            if not ready:
-                st.stream[s, STATUS] = BLOCKED
-                return
-            for w in range(p.task[t, WAITS], p.task[t, WAITS_END]):
-                k = p.wait[w, TOKEN]
-                st.token[k, LEVEL] -= p.wait[w, v]
-                st.token[k, TAKEN] = st.clock[STEPS]
-            st.stream[s, PC] = pc + 1
-            st.account[t * VARIANTS + v] += 1
-            r = p.task[t, RESOURCE]
-            ticks = 0
-            if r >= 0:
-                ticks = _ticks_of(p, st, s, t, v)
-                st.account[len(p.task) * VARIANTS + t] += ticks
-            if ticks > 0:
-                st.stream[s, TASK] = t
-                st.stream[s, VARIANT] = v
-                st.stream[s, SINCE] = st.clock[NOW]
-                st.stream[s, REMAINING] = ticks
-                st.stream[s, STATUS] = QUEUED
-                return
-            _post(p, st, s, t, v, st.clock[NOW] + max(p.result[t, v], 0))
+                t = p.code[pc, ARG]
+                v = variant_of(p, st, s, t)
+                if _take(p, st, s, t, v):
+                    st.stream[s, PC] = pc + 1
+                    _start(p, st, s, t, v)
+                else:
+                    st.stream[s, STATUS] = BLOCKED
 
 
-@inlined
-def _grant(p, st, trace):
-    """Give every idle unit to the stream that has asked longest for it."""
-    for r in range(len(p.resource)):
-        if p.resource[r, KIND] != UNIT or st.resource[r, OWNER] >= 0:
-            continue
-        best = -1
-        for s in range(len(st.stream)):
-            if (
-                st.stream[s, STATUS] == QUEUED
-                and p.task[st.stream[s, TASK], RESOURCE] == r
-                and (best < 0 or st.stream[s, SINCE] < st.stream[best, SINCE])
-            ):
-                best = s
-        if best >= 0:
-            now = st.clock[NOW]
-            t = st.stream[best, TASK]
-            v = st.stream[best, VARIANT]
-            st.stream[best, UNTIL] = now + st.stream[best, REMAINING]
-            st.stream[best, STATUS] = RUNNING
-            st.resource[r, OWNER] = best
-            _post(p, st, best, t, v, max(now, st.stream[best, UNTIL] + p.result[t, v]))
-            _record(st, trace, best, t, now, st.stream[best, UNTIL])
+# Resources: units and pipes.
 
 
-@inlined
-def _record(st, trace, s, t, start, end):
+@part
+def _record(st, trace, s, start, end):
     """Append (stream, task, start, end) to the trace if there is one; `run` keeps room for a step's rows."""
     if len(trace) > 0:
         row = st.clock[TRACED]
         trace[row, 0] = s
-        trace[row, 1] = t
+        trace[row, 1] = st.stream[s, TASK]
         trace[row, 2] = start
         trace[row, 3] = end
         st.clock[TRACED] = row + 1
 
 
-@inlined
+@part
 def _rounds(p, st, r, limit):
-    """Whole rounds that pipe r can serve before a request ends, and within `limit` ticks."""
+    """Whole rounds that pipe r can serve before a request has less than a quantum, and within `limit` ticks."""
     quantum = p.resource[r, QUANTUM]
     n = st.resource[r, RING_SIZE]
     rounds = limit // (n * quantum)
@@ -307,276 +371,337 @@ def _rounds(p, st, r, limit):
     return rounds
 
 
-@inlined
+@part
 def _settle(p, st, r, time):
     """Serve pipe r up to the first end of a quantum that is not before `time`; no request may end before it."""
-    quantum = p.resource[r, QUANTUM]
     n = st.resource[r, RING_SIZE]
     if n == 0:
         st.resource[r, BOUNDARY] = time
         return
-    if st.resource[r, BOUNDARY] < time:
-        rounds = _rounds(p, st, r, time - st.resource[r, BOUNDARY] - 1)
-        if rounds > 0:
-            for i in range(n):
-                st.stream[st.ring[r, i], REMAINING] -= rounds * quantum
-            st.resource[r, BOUNDARY] += rounds * n * quantum
+    if st.resource[r, BOUNDARY] >= time:
+        return
+    quantum = p.resource[r, QUANTUM]
+    rounds = _rounds(p, st, r, time - st.resource[r, BOUNDARY] - 1)
+    for i in range(n):
+        st.stream[st.ring[r, i], REMAINING] -= rounds * quantum
+    st.resource[r, BOUNDARY] += rounds * n * quantum
+    st.resource[r, SERVED] = 1
     while st.resource[r, BOUNDARY] < time:
-        s = st.ring[r, st.resource[r, CURSOR]]
+        s = st.ring[r, 0]
+        for i in range(n - 1):
+            st.ring[r, i] = st.ring[r, i + 1]
+        st.ring[r, n - 1] = s
         served = min(quantum, st.stream[s, REMAINING])
         st.stream[s, REMAINING] -= served
         st.resource[r, BOUNDARY] += served
-        st.resource[r, CURSOR] = (st.resource[r, CURSOR] + 1) % n
 
 
-@inlined
+@part
 def _plan(p, st, r):
-    """Set finish[r], the next time a request on pipe r completes, from the state at the last boundary."""
+    """Set FINISH, the next time a request on pipe r completes, from the state at the last boundary."""
     n = st.resource[r, RING_SIZE]
     if n == 0:
         st.resource[r, FINISH] = NEVER
         return
-    quantum = p.resource[r, QUANTUM]
-    last = (st.resource[r, CURSOR] + n - 1) % n
-    if st.stream[st.ring[r, last], REMAINING] == 0:
-        # The quantum in service is that request's last.
-        st.resource[r, FINISH] = st.resource[r, BOUNDARY]
-        return
-    rounds = _rounds(p, st, r, NEVER // 4)
-    time = st.resource[r, BOUNDARY] + rounds * n * quantum
-    i = st.resource[r, CURSOR]
-    while True:
-        left = st.stream[st.ring[r, i], REMAINING] - rounds * quantum
-        time += min(left, quantum)
-        if left <= quantum:
-            break
-        i = (i + 1) % n
+    time = st.resource[r, BOUNDARY]
+    if st.stream[st.ring[r, n - 1], REMAINING] > 0:
+        quantum = p.resource[r, QUANTUM]
+        rounds = _rounds(p, st, r, NEVER // 4)
+        time += rounds * n * quantum
+        for i in range(n):
+            left = st.stream[st.ring[r, i], REMAINING] - rounds * quantum
+            time += min(left, quantum)
+            if left <= quantum:
+                break
     st.resource[r, FINISH] = time
 
 
-@inlined
+@part
+def _join(p, st, s, r):
+    """Let the request of stream s join pipe r, its turn coming before the next of the one in service."""
+    _settle(p, st, r, st.clock[NOW])
+    n = st.resource[r, RING_SIZE]
+    st.ring[r, n] = s
+    if st.resource[r, SERVED]:
+        st.ring[r, n] = st.ring[r, n - 1]
+        st.ring[r, n - 1] = s
+    st.resource[r, RING_SIZE] = n + 1
+    st.resource[r, FINISH] = STALE
+    st.stream[s, STATUS] = ON_PIPE
+
+
+@part
 def _complete(p, st, r, trace):
-    """End the request of pipe r that finishes now, and let its stream go on."""
+    """End the request of pipe r that finishes now, the last one served, and let its stream go on."""
     now = st.clock[NOW]
     _settle(p, st, r, now)
-    n = st.resource[r, RING_SIZE]
-    i = (st.resource[r, CURSOR] + n - 1) % n
-    s = st.ring[r, i]
-    for j in range(i, n - 1):
-        st.ring[r, j] = st.ring[r, j + 1]
-    st.resource[r, RING_SIZE] = n - 1
-    if i < st.resource[r, CURSOR]:
-        st.resource[r, CURSOR] -= 1
-    if st.resource[r, CURSOR] >= n - 1:
-        st.resource[r, CURSOR] = 0
+    n = st.resource[r, RING_SIZE] - 1
+    s = st.ring[r, n]
+    st.resource[r, RING_SIZE] = n
+    st.resource[r, SERVED] = 0
+    st.resource[r, FINISH] = STALE
     st.stream[s, STATUS] = READY
     t = st.stream[s, TASK]
     v = st.stream[s, VARIANT]
-    _post(p, st, s, t, v, now + p.result[t, v])
-    _record(st, trace, s, t, st.stream[s, SINCE], now)
+    _post(p, st, s, t, v, now + max(p.result[t, v], 0))
+    _record(st, trace, s, st.stream[s, SINCE], now)
 
 
-@inlined
-def _admit(p, st):
-    """Let new requests join their pipes, each at the end of the round, in stream order."""
-    for r in range(len(p.resource)):
-        if p.resource[r, KIND] != PIPE:
-            continue
-        changed = False
-        for s in range(len(st.stream)):
-            if st.stream[s, STATUS] != QUEUED or p.task[st.stream[s, TASK], RESOURCE] != r:
-                continue
-            if not changed:
-                _settle(p, st, r, st.clock[NOW])
-                changed = True
-            # The request served last keeps its place just before the cursor; the new one comes before it.
-            n = st.resource[r, RING_SIZE]
-            at = (st.resource[r, CURSOR] + n - 1) % n if n > 0 else 0
-            for j in range(n, at, -1):
-                st.ring[r, j] = st.ring[r, j - 1]
-            st.ring[r, at] = s
-            st.resource[r, RING_SIZE] = n + 1
-            if st.resource[r, CURSOR] > 0:
-                st.resource[r, CURSOR] += 1
-            st.stream[s, STATUS] = ON_PIPE
-        if changed or st.resource[r, FINISH] <= st.clock[NOW]:
-            _plan(p, st, r)
-
-
-@inlined
-def _pack(p, st):
-    """Write to scratch the state relative to now (equal in equal phases of a loop); return its length."""
-    out = st.scratch
+@part
+def _grant(p, st, s, r, trace):
+    """Give unit r to stream s; its result may be there before the unit is released, but not before now."""
     now = st.clock[NOW]
-    n = 0
+    t = st.stream[s, TASK]
+    v = st.stream[s, VARIANT]
+    st.stream[s, UNTIL] = now + st.stream[s, REMAINING]
+    st.stream[s, STATUS] = RUNNING
+    st.resource[r, OWNER] = s
+    _post(p, st, s, t, v, max(now, st.stream[s, UNTIL] + p.result[t, v]))
+    _record(st, trace, s, now, st.stream[s, UNTIL])
+
+
+@part
+def _is_next(p, st, s, r):
+    """Whether no later stream has asked for unit r before stream s did."""
+    for other in range(s + 1, len(st.stream)):
+        if (
+            st.stream[other, STATUS] == QUEUED
+            and st.stream[other, SINCE] < st.stream[s, SINCE]
+            and p.task[st.stream[other, TASK], RESOURCE] == r
+        ):
+            return False
+    return True
+
+
+@part
+def _take_requests(p, st, trace):
+    """Let new requests join their pipes, and give idle units to who asked first; return whether any did."""
+    taken = False
     for s in range(len(st.stream)):
-        status = st.stream[s, STATUS]
-        out[n] = st.stream[s, PC]
-        out[n + 1] = st.stream[s, DEPTH]
-        out[n + 2] = status
-        out[n + 3] = st.stream[s, POST_SIZE]
-        out[n + 4] = max(st.stream[s, LAST_POST] - now, 0)
-        n += 5
-        for d in range(st.stream[s, DEPTH]):
-            out[n] = st.loops[s, d, COUNT]
-            n += 1
-        if status == RUNNING:
-            out[n] = st.stream[s, UNTIL] - now
-            n += 1
-        elif status in (QUEUED, ON_PIPE):
-            out[n] = st.stream[s, REMAINING]
-            out[n + 1] = st.stream[s, VARIANT]
-            out[n + 2] = st.stream[s, SINCE] - now if status == QUEUED else 0
-            n += 3
-        for i in range(st.stream[s, POST_SIZE]):
-            slot = (st.stream[s, POST_HEAD] + i) % POST_SLOTS
-            out[n] = st.posts[s, slot, P_TIME] - now
-            out[n + 1] = st.posts[s, slot, P_TASK]
-            out[n + 2] = st.posts[s, slot, P_VARIANT]
-            n += 3
-    for r in range(len(p.resource)):
-        out[n] = st.resource[r, OWNER]
-        out[n + 1] = st.resource[r, RING_SIZE]
-        n += 2
-        if st.resource[r, RING_SIZE] > 0:
-            out[n] = st.resource[r, CURSOR]
-            out[n + 1] = st.resource[r, BOUNDARY] - now
-            n += 2
-            for i in range(st.resource[r, RING_SIZE]):
-                out[n] = st.ring[r, i]
-                n += 1
-    return n
+        if st.stream[s, STATUS] != QUEUED:
+            continue
+        r = p.task[st.stream[s, TASK], RESOURCE]
+        if p.resource[r, KIND] == PIPE:
+            _join(p, st, s, r)
+            taken = True
+        elif st.resource[r, OWNER] < 0 and _is_next(p, st, s, r):
+            _grant(p, st, s, r, trace)
+            taken = True
+    return taken
 
 
-@inlined
-def _save(p, st, row, n):
-    """Keep the present state (n relative words in scratch) as the snapshot of a loop."""
-    out = st.saved[row]
+# Folding: finding and skipping periods.
+
+
+@part
+def _stream_repeats(st, row, s, period):
+    """How many more periods stream s will go through as it went through the last; sets its SHIFT."""
+    old = st.saved
+    now = st.clock[NOW]
+    for column in (PC, DEPTH, STATUS, LACKS, VARIANT, POST_SIZE):
+        if st.stream[s, column] != old.stream[row, s, column]:
+            return 0
+    repeat = NEVER
+    shift = 0
+    for d in range(st.stream[s, DEPTH]):
+        if st.loops[s, d, COUNT] != old.loops[row, s, d, COUNT]:
+            return 0
+        moved = st.loops[s, d, INDEX] - old.loops[row, s, d, INDEX]
+        if moved == 0:
+            continue
+        # An outer and an inner loop that both moved are not in the same phase.
+        if moved < 0 or shift > 0 or st.loops[s, d, USES] != old.loops[row, s, d, USES]:
+            return 0
+        shift = period
+        # Stay short of the last iteration, whose amounts may differ.
+        repeat = (st.loops[s, d, COUNT] - 2 - st.loops[s, d, INDEX]) // moved
+    st.stream[s, SHIFT] = shift
+
+    status = st.stream[s, STATUS]
+    if status == QUEUED:
+        if st.stream[s, SINCE] - old.stream[row, s, SINCE] != shift:
+            return 0
+        if st.stream[s, REMAINING] != old.stream[row, s, REMAINING]:
+            return 0
+    elif status == RUNNING:
+        if st.stream[s, UNTIL] - old.stream[row, s, UNTIL] != shift:
+            return 0
+        if shift == 0:
+            repeat = min(repeat, (st.stream[s, UNTIL] - 1 - now) // period)
+    elif status == ON_PIPE:
+        served = old.stream[row, s, REMAINING] - st.stream[s, REMAINING]
+        if served < 0 or (served > 0 and shift > 0):
+            return 0
+        if served > 0:
+            # One period short of its end, because REMAINING is of the boundary, up to a period ago.
+            repeat = min(repeat, (st.stream[s, REMAINING] - 1) // served - 1)
+    before = max(0, old.stream[row, s, LAST_POST] - old.clock[row, NOW])
+    if shift > 0 and max(0, st.stream[s, LAST_POST] - now) != before:
+        return 0
+    for i in range(st.stream[s, POST_SIZE]):
+        a = (old.stream[row, s, POST_HEAD] + i) % POST_SLOTS
+        b = (st.stream[s, POST_HEAD] + i) % POST_SLOTS
+        if (
+            st.posts[s, b, P_TIME] - old.posts[row, s, a, P_TIME] != shift
+            or st.posts[s, b, P_TASK] != old.posts[row, s, a, P_TASK]
+            or st.posts[s, b, P_VARIANT] != old.posts[row, s, a, P_VARIANT]
+        ):
+            return 0
+        if shift == 0:
+            repeat = min(repeat, (st.posts[s, b, P_TIME] - 1 - now) // period)
+    return repeat
+
+
+@part
+def _resource_repeats(st, row, r, period):
+    """How many more periods resource r will go through as it went through the last."""
+    old = st.saved
+    for column in (OWNER, RING_SIZE, SERVED):
+        if st.resource[r, column] != old.resource[row, r, column]:
+            return 0
+    n = st.resource[r, RING_SIZE]
+    if n == 0:
+        return NEVER
+    shift = st.resource[r, BOUNDARY] - old.resource[row, r, BOUNDARY]
+    if shift not in (0, period):
+        return 0
     for i in range(n):
-        out[i] = st.scratch[i]
-    for s in range(len(st.stream)):
-        for d in range(MAX_DEPTH):
-            out[n] = st.loops[s, d, INDEX]
-            n += 1
-    for k in range(len(st.token)):
-        out[n] = st.token[k, LEVEL]
-        n += 1
-    for i in range(len(st.account)):
-        out[n] = st.account[i]
-        n += 1
-    out[n] = st.clock[NOW]
-    out[n + 1] = st.clock[STEPS]
-    out[n + 2] = st.clock[SKIPPED_STEPS]
+        s = st.ring[r, i]
+        if s != old.ring[row, r, i] or (shift == 0 and st.stream[s, SHIFT] != 0):
+            return 0
+    return NEVER if shift > 0 else (st.resource[r, FINISH] - 1 - st.clock[NOW]) // period
 
 
-@inlined
-def _period_count(p, st, row, n):
-    """How many times the period from the snapshot to now can be repeated at once with nothing else happening."""
-    old = st.saved[row]
-    streams = len(st.stream)
-    tokens = len(st.token)
-    times = n + streams * MAX_DEPTH + tokens + len(st.account)
-    steps = old[times + 1]
-    if st.clock[INDEXED] >= steps or st.clock[NOW] == old[times]:
+@part
+def _token_repeats(st, row, k):
+    """How many more periods token k will be found enough, or too few, just as it was in the last."""
+    old = st.saved
+    change = st.token[k, LEVEL] - old.token[row, k, LEVEL]
+    if change == 0:
+        return NEVER
+    taken = st.token[k, TAKEN] - old.token[row, k, TAKEN]
+    if change < 0:
+        # Enough even if a period took all that it takes before it gives any.
+        return (st.token[k, LEVEL] - taken) // -change + 1
+    # A stream that began to wait for it in the period would wait less long, or not at all, in the next.
+    if st.token[k, LACKED] != old.token[row, k, LACKED]:
         return 0
     repeat = NEVER
-    at = n
-    for s in range(streams):
-        moved = 0
-        for d in range(st.stream[s, DEPTH]):
-            delta = st.loops[s, d, INDEX] - old[at + d]
-            if delta == 0:
-                continue
-            moved += 1
-            if delta < 0 or moved > 1:
+    for s in range(len(st.stream)):
+        if st.stream[s, LACKS] == k:
+            if taken > 0:
                 return 0
-            # Stay short of the last iteration, whose amounts may differ.
-            repeat = min(repeat, (st.loops[s, d, COUNT] - 2 - st.loops[s, d, INDEX]) // delta)
-        at += MAX_DEPTH
-    for k in range(tokens):
-        delta = st.token[k, LEVEL] - old[at + k]
-        if delta == 0:
-            continue
-        if delta < 0 or st.token[k, TAKEN] > steps:
+            repeat = min(repeat, (st.stream[s, NEEDS] - 1 - st.token[k, LEVEL]) // change)
+    return repeat
+
+
+@part
+def _repeats(p, st, row):
+    """How many times what happened since the snapshot of `row` will happen again, exactly; 0 if unknown."""
+    period = st.clock[NOW] - st.saved.clock[row, NOW]
+    marked = st.clock[LAST_MARK] - st.saved.clock[row, LAST_MARK]
+    if marked not in (0, period):
+        return 0
+    repeat = NEVER
+    for s in range(len(st.stream)):
+        repeat = min(repeat, _stream_repeats(st, row, s, period))
+        if repeat <= 0:
             return 0
-        for s in range(streams):
-            if st.stream[s, STATUS] != BLOCKED:
-                continue
-            t = p.code[st.stream[s, PC], ARG]
-            v = variant_of(p, st, s, t)
-            for w in range(p.task[t, WAITS], p.task[t, WAITS_END]):
-                if p.wait[w, TOKEN] == k and p.wait[w, v] > st.token[k, LEVEL]:
-                    repeat = min(repeat, (p.wait[w, v] - 1 - st.token[k, LEVEL]) // delta)
-    return 0 if repeat == NEVER else max(repeat, 0)
-
-
-@inlined
-def _skip(p, st, row, n, repeat):
-    """Advance the state by `repeat` periods, the period being from the snapshot of `row` to now."""
-    old = st.saved[row]
-    streams = len(st.stream)
-    at = n
-    for s in range(streams):
-        for d in range(st.stream[s, DEPTH]):
-            st.loops[s, d, INDEX] += repeat * (st.loops[s, d, INDEX] - old[at + d])
-        at += MAX_DEPTH
-    for k in range(len(st.token)):
-        st.token[k, LEVEL] += repeat * (st.token[k, LEVEL] - old[at + k])
-    at += len(st.token)
-    for i in range(len(st.account)):
-        st.account[i] += repeat * (st.account[i] - old[at + i])
-    at += len(st.account)
-    dt = repeat * (st.clock[NOW] - old[at])
-    steps = st.clock[STEPS] - old[at + 1] + st.clock[SKIPPED_STEPS] - old[at + 2]
-    st.clock[SKIPPED_STEPS] += repeat * steps
-    st.clock[SKIPS] += 1
-    st.clock[NOW] += dt
-    st.clock[LAST_MARK] += dt
-    for s in range(streams):
-        st.stream[s, SINCE] += dt
-        st.stream[s, UNTIL] += dt
-        st.stream[s, LAST_POST] += dt
-        for i in range(POST_SLOTS):
-            st.posts[s, i, P_TIME] += dt
     for r in range(len(p.resource)):
-        st.resource[r, BOUNDARY] += dt
-        if st.resource[r, FINISH] != NEVER:
-            st.resource[r, FINISH] += dt
+        repeat = min(repeat, _resource_repeats(st, row, r, period))
+        if repeat <= 0:
+            return 0
+    for k in range(len(st.token)):
+        repeat = min(repeat, _token_repeats(st, row, k))
+        if repeat <= 0:
+            return 0
+    return repeat
 
 
-@inlined
+@part
+def _skip(p, st, row, repeat):
+    """Go `repeat` periods ahead, the period being from the snapshot of `row` to now."""
+    old = st.saved
+    for s in range(len(st.stream)):
+        for d in range(st.stream[s, DEPTH]):
+            st.loops[s, d, INDEX] += repeat * (st.loops[s, d, INDEX] - old.loops[row, s, d, INDEX])
+        if st.stream[s, STATUS] == ON_PIPE:
+            st.stream[s, REMAINING] += repeat * (st.stream[s, REMAINING] - old.stream[row, s, REMAINING])
+        ahead = repeat * st.stream[s, SHIFT]
+        st.stream[s, SINCE] += ahead
+        st.stream[s, UNTIL] += ahead
+        st.stream[s, LAST_POST] += ahead
+        for i in range(st.stream[s, POST_SIZE]):
+            st.posts[s, (st.stream[s, POST_HEAD] + i) % POST_SLOTS, P_TIME] += ahead
+    for r in range(len(p.resource)):
+        st.resource[r, BOUNDARY] += repeat * (st.resource[r, BOUNDARY] - old.resource[row, r, BOUNDARY])
+        st.resource[r, FINISH] = STALE
+    for k in range(len(st.token)):
+        for column in (LEVEL, TAKEN, LACKED):
+            st.token[k, column] += repeat * (st.token[k, column] - old.token[row, k, column])
+    for i in range(len(st.account)):
+        st.account[i] += repeat * (st.account[i] - old.account[row, i])
+    for entry in (NOW, LAST_MARK):
+        st.clock[entry] += repeat * (st.clock[entry] - old.clock[row, entry])
+    steps = st.clock[STEPS] - old.clock[row, STEPS] + st.clock[SKIPPED_STEPS] - old.clock[row, SKIPPED_STEPS]
+    st.clock[SKIPPED_STEPS] += repeat * steps
+
+
+@part
 def _fold(p, st):
-    """At the end of loop iterations: compare with the loop's snapshot, skip periods, renew snapshots.
+    """At the end of loop iterations: compare with the loops' snapshots, skip periods, renew snapshots.
 
     A snapshot is renewed at iterations 1, 2, 4, 8, ... (Brent's cycle detection), so a period of any length
     is found once as many iterations have passed.
     """
-    packed = -1
     for row in range(len(st.period)):
         if st.period[row, CHECKPOINT] == 0:
             continue
         st.period[row, CHECKPOINT] = 0
         st.period[row, ITERATION] += 1
-        if packed < 0:
-            packed = _pack(p, st)
-        n = st.period[row, SAVED_SIZE]
-        if n == packed:
-            same = True
-            for i in range(n):
-                if st.saved[row, i] != st.scratch[i]:
-                    same = False
-                    break
-            if same:
-                repeat = _period_count(p, st, row, n)
-                if repeat > 0:
-                    _skip(p, st, row, n, repeat)
-                    st.period[row, SAVED_SIZE] = 0
-                    st.period[row, SAVE_AT] = st.period[row, ITERATION] + 1
-                    continue
+        if st.period[row, SAVED]:
+            repeat = _repeats(p, st, row)
+            if repeat > 0:
+                _skip(p, st, row, repeat)
+                st.period[row, SAVED] = 0
+                st.period[row, SAVE_AT] = st.period[row, ITERATION] + 1
         if st.period[row, ITERATION] >= st.period[row, SAVE_AT]:
-            _save(p, st, row, packed)
-            st.period[row, SAVED_SIZE] = packed
+            for i in range(len(st.memory)):
+                st.saved.memory[row, i] = st.memory[i]
+            st.period[row, SAVED] = 1
             st.period[row, SAVE_AT] = 2 * st.period[row, ITERATION]
+
+
+# The event loop.
+
+
+@part
+def _end_what_ends(p, st, trace):
+    """Release the units and complete the requests on pipes whose time has come."""
+    now = st.clock[NOW]
+    for r in range(len(p.resource)):
+        if st.resource[r, FINISH] == now:
+            _complete(p, st, r, trace)
+    for s in range(len(st.stream)):
+        if st.stream[s, STATUS] == RUNNING and st.stream[s, UNTIL] == now:
+            st.resource[p.task[st.stream[s, TASK], RESOURCE], OWNER] = -1
+            st.stream[s, STATUS] = READY
+
+
+@part
+def _next_time(p, st):
+    """When something next ends or arrives, or NEVER."""
+    time = NEVER
+    for r in range(len(p.resource)):
+        if st.resource[r, FINISH] == STALE:
+            _plan(p, st, r)
+        time = min(time, st.resource[r, FINISH])
+    for s in range(len(st.stream)):
+        if st.stream[s, STATUS] == RUNNING:
+            time = min(time, st.stream[s, UNTIL])
+        if st.stream[s, POST_SIZE] > 0:
+            time = min(time, st.posts[s, st.stream[s, POST_HEAD], P_TIME])
+    return time
 
 
 @kernel
@@ -588,59 +713,31 @@ def run(p, st, fold, trace, step_limit):
         the caller empties it, sets clock[TRACED] to 0 and calls again.
     step_limit: instants to simulate at most.
     """
-    streams = len(st.stream)
-    resources = len(p.resource)
+    room = len(st.stream) + len(p.resource)
     while True:
-        progress = True
-        while progress:
-            progress = False
-            posted = st.clock[POSTED]
-            st.clock[POSTED] = 0
-            for s in range(streams):
-                if st.stream[s, STATUS] == READY or (st.stream[s, STATUS] == BLOCKED and posted):
-                    st.stream[s, STATUS] = READY
-                    _advance(p, st, s)
-            if st.clock[POSTED]:
-                progress = True
-        _grant(p, st, trace)
-        _admit(p, st)
-        if st.clock[POSTED]:
-            continue
-        if fold:
-            _fold(p, st)
-        if len(trace) > 0 and st.clock[TRACED] + streams + resources >= len(trace):
+        turn = True
+        while True:
+            arrived = _deliver(p, st)
+            if arrived or turn:
+                _go_on(p, st, arrived)
+                turn = False
+            elif not _take_requests(p, st, trace):
+                break
+        if st.clock[CHECKPOINTS]:
+            st.clock[CHECKPOINTS] = 0
+            if fold:
+                _fold(p, st)
+        if len(trace) > 0 and st.clock[TRACED] + room >= len(trace):
             return TRACE_FULL
-        if st.clock[STEPS] >= step_limit:
-            return STEP_LIMIT
 
-        time = NEVER
-        for r in range(resources):
-            if st.resource[r, OWNER] >= 0:
-                time = min(time, st.stream[st.resource[r, OWNER], UNTIL])
-            time = min(time, st.resource[r, FINISH])
-        for s in range(streams):
-            if st.stream[s, POST_SIZE] > 0:
-                time = min(time, st.posts[s, st.stream[s, POST_HEAD], P_TIME])
+        time = _next_time(p, st)
         if time == NEVER:
-            for s in range(streams):
+            for s in range(len(st.stream)):
                 if st.stream[s, STATUS] != DONE:
                     return DEADLOCK
             return FINISHED
-
+        if st.clock[STEPS] >= step_limit:
+            return STEP_LIMIT
         st.clock[NOW] = time
         st.clock[STEPS] += 1
-        for r in range(resources):
-            s = st.resource[r, OWNER]
-            if s >= 0 and st.stream[s, UNTIL] == time:
-                st.resource[r, OWNER] = -1
-                st.stream[s, STATUS] = READY
-            if st.resource[r, FINISH] == time:
-                _complete(p, st, r, trace)
-        for s in range(streams):
-            while st.stream[s, POST_SIZE] > 0 and st.posts[s, st.stream[s, POST_HEAD], P_TIME] == time:
-                head = st.stream[s, POST_HEAD]
-                st.stream[s, POST_HEAD] = (head + 1) % POST_SLOTS
-                st.stream[s, POST_SIZE] -= 1
-                _deliver(p, st, st.posts[s, head, P_TASK], st.posts[s, head, P_VARIANT], time)
-                if st.stream[s, STATUS] == BLOCKED:
-                    st.stream[s, STATUS] = READY
+        _end_what_ends(p, st, trace)

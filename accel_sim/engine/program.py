@@ -85,7 +85,9 @@ class Stream:
     def loop(self, count: int, slope: int = 0) -> None:
         """Open a loop of `count` + `slope` x (index of the enclosing loop) iterations."""
         if self.depth == MAX_DEPTH:
-            raise ValueError(f"loops nest {MAX_DEPTH} deep at most")
+            raise ValueError(f"stream {self.name}: loops nest {MAX_DEPTH} deep at most")
+        if slope != 0 and self.depth == 0:
+            raise ValueError(f"stream {self.name}: slope = {slope}: the outermost loop has none")
         self.open_loops.append(len(self.code))
         self.code.append((OP_LOOP, count, slope, -1))
 
@@ -156,16 +158,18 @@ class ProgramBuilder:
     ) -> int:
         """Append a task to a stream; see `Program` for the meaning of the arguments. Returns its number."""
         number = len(self._tasks)
+        if max(*loops, table_loop) >= stream.depth:
+            raise ValueError(f"stream {stream.name}: loops {loops}, {table_loop}: {stream.depth} are open")
+        if len({token for token, _ in waits}) < len(waits):
+            raise ValueError(f"stream {stream.name}: waits {waits}: a token stands there twice")
         stream.code.append((OP_TASK, number, 0, -1))
         first_wait, first_post = len(self._waits), len(self._posts)
         self._waits += [(*_variants(count), token) for token, count in waits]
         self._posts += [(*_variants(count), token) for token, count in posts]
         own_durations = (-1, -1) if table is None else (len(self._table), table_loop)
         self._table.extend(table or ())
-        self._tasks.append(
-            (resource, tag, int(mark), *loops, *own_durations)
-            + (first_wait, len(self._waits), first_post, len(self._posts))
-        )
+        rows = (first_wait, len(self._waits), first_post, len(self._posts))
+        self._tasks.append((resource, tag, int(mark), *loops, *own_durations, *rows))
         self._ticks.append(_variants(ticks))
         self._result.append(_variants(result))
         return number

@@ -21,7 +21,7 @@ from accel_sim.hardware.primitives import FUNCTIONS, ONLINE_RESCALE, ONLINE_SOFT
 from accel_sim.mapping.dependencies import Edge
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine
 from accel_sim.mapping.plan import Place, Segment
-from accel_sim.mapping.products import check_formats, to_bytes
+from accel_sim.mapping.products import check_formats, stored_bits, to_bytes
 from accel_sim.mapping.streams import Streams, Wait, cycles_to_ticks, vector_charges
 from accel_sim.mapping.tiling import TOLERANCE, Product, candidate_sizes, tile_interval_cycles
 from accel_sim.workload.operators import Attention
@@ -54,7 +54,8 @@ class QueryBlocks:
 class AttentionTiling:
     """A chosen tiling: KV heads and queries at a time, keys of a tile, and the time expected.
 
-    `resident_keys` says that all keys and values of a head are loaded once and kept for all its queries.
+    `resident_keys` says that all keys and values of a head that any query sees are loaded once and kept for
+    all its queries.
     """
 
     heads: int
@@ -62,6 +63,11 @@ class AttentionTiling:
     keys: int
     resident_keys: bool
     estimate_ticks: float
+
+
+def visible_keys(op: Attention) -> int:
+    """Return the keys of a sequence that any of its queries may see."""
+    return min(op.context, op.window + op.query_length - 1) if op.window else op.context
 
 
 def query_blocks(op: Attention, queries: int, keys: int) -> tuple[QueryBlocks, ...]:
@@ -75,17 +81,14 @@ def query_blocks(op: Attention, queries: int, keys: int) -> tuple[QueryBlocks, .
 
     def seen(last_query: int, block: int) -> int:
         """Keys from the first that a block's first query sees to the last that its last query sees."""
-        if not op.causal:
-            return min(op.context, limit)
-        return min(past + last_query, limit + block - 1)
+        return min(past + last_query if op.causal else op.context, limit + block - 1)
 
     groups: list[QueryBlocks] = []
     if not op.causal or queries >= op.query_length:
-        span = seen(op.query_length, op.query_length)
         if whole:
-            groups.append(_blocks(queries, whole, span, keys))
+            groups.append(_blocks(queries, whole, seen(op.query_length, queries), keys))
         if rest:
-            groups.append(_blocks(rest, 1, span, keys))
+            groups.append(_blocks(rest, 1, seen(op.query_length, rest), keys))
         return tuple(groups)
     growing = min(whole, max(0, (limit + queries - 1 - past) // queries))
     if growing:
@@ -122,12 +125,12 @@ def widths(segment: Segment) -> Widths:
     """Return the formats and head counts of an attention segment."""
     op = segment.operator
     assert isinstance(op, Attention)
-    q, k, v = (source.tensor.format.bits for source in segment.sources[:3])
+    q, k, v = (stored_bits(source.tensor) for source in segment.sources[:3])
     return Widths(
         q,
         k,
         v,
-        op.output.format.bits,
+        stored_bits(op.output),
         op.accumulator.bits,
         op.batch * op.kv_heads,
         op.heads // op.kv_heads,
@@ -164,7 +167,7 @@ def tile_attention(segment: Segment, machine: Machine, tile_bytes: int) -> Atten
     head_sizes = [h for h in range(1, min(w.groups, 64) + 1) if w.groups % h == 0]
     candidates = []
     for queries in candidate_sizes(op.query_length, 1):
-        for keys in candidate_sizes(op.context, 1):
+        for keys in candidate_sizes(visible_keys(op), 1):
             if op.causal and queries < op.query_length and queries % keys:
                 continue
             candidates += [(heads, queries, keys) for heads in head_sizes]
@@ -211,7 +214,7 @@ def tile_attention(segment: Segment, machine: Machine, tile_bytes: int) -> Atten
         # A block's first scores and last weights have nothing to overlap with.
         inner = tiles - turns * sum(b.blocks for b in blocks)
         chain = inner * max(score + value, vector) + (tiles - inner) * (score + vector + value)
-        resident = all(b.trips == 1 and not b.growth for b in blocks)
+        resident = span >= visible_keys(op)
         moved = once + stored if resident else once + stored + (tiles * loads - kv_bytes)
         # A tile's values wait for the next tile's scores, so its space is free only after that one's load.
         waiting = max(1, tile_bytes // pair - 1)
@@ -249,7 +252,7 @@ def write_attention_segment(
         bits=w.key * (k_source.place is not Place.CHIP) + w.value * (v_source.place is not Place.CHIP),
     )
     if tiling.resident_keys:
-        _load_keys(streams, tiling, w, kv, tokens, [min(tiling.keys, op.context)] * VARIANTS, -1)
+        _load_keys(streams, tiling, w, kv, tokens, [visible_keys(op)] * VARIANTS, -1)
         streams.sync(streams.matrix, waits=[(tokens.keys_ready, 1)] if kv.bits else [])
     for block in blocks:
         _write_block(streams, segment, tiling, w, kv, tokens, block)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from accel_sim.mapping.attention_segment import visible_keys
 from accel_sim.mapping.plan import OUTSIDE, Place, Segment, Source
-from accel_sim.workload.operators import Attention, Gemm, Softmax
+from accel_sim.workload.operators import Attention, Elementwise, Gemm, Softmax
 from accel_sim.workload.tensors import Tensor
 
 
 def split_attention(segment: Segment) -> tuple[Segment, Segment, Segment]:
-    """Return the three segments; every query meets every key of the context, masked or not.
+    """Return the three segments; every query meets every key that any query may see, masked or not.
 
     Query heads that share a KV head are rows of one product. The producers of the sources are kept; the
     scores' producers are for the caller to connect, in order.
@@ -20,7 +21,7 @@ def split_attention(segment: Segment) -> tuple[Segment, Segment, Segment]:
     groups, share = op.batch * op.kv_heads, op.heads // op.kv_heads
     rows = share * op.query_length
     query, key, value = segment.sources[:3]
-    keys = min(op.context, op.window + op.query_length - 1) if op.window else op.context
+    keys = visible_keys(op)
     scores = Tensor(f"{op.name}.scores", (groups, rows, keys), query.tensor.format)
     weights = replace(scores, name=f"{op.name}.weights")
 
@@ -34,8 +35,10 @@ def split_attention(segment: Segment) -> tuple[Segment, Segment, Segment]:
     last = Gemm(
         op.name, rows, op.head_dim, keys, (weights, value.tensor), (), op.output, groups, op.accumulator
     )
+    capped = replace(scores, name=f"{op.name}.capped")
+    cap = Elementwise(capped.name, "softcap", scores.elements, (scores,), capped)
     return (
-        Segment(first, (), (query, key), (), scores, Place.MEMORY),
+        Segment(first, (cap,) if op.softcap else (), (query, key), (), scores, Place.MEMORY),
         Segment(middle, (), (outside(scores),), (), weights, Place.MEMORY),
         Segment(last, (), (outside(weights), value), (), segment.output, segment.place),
     )

@@ -13,13 +13,15 @@ from accel_sim.hardware.events import EVENTS
 from accel_sim.mapping.attention_segment import AttentionTiling, tile_attention, write_attention_segment
 from accel_sim.mapping.attention_split import split_attention
 from accel_sim.mapping.dependencies import Edge
+from accel_sim.mapping.limits import check_amounts
 from accel_sim.mapping.machine import Machine
 from accel_sim.mapping.matrix_segment import write_matrix_segment
-from accel_sim.mapping.plan import BLOCK_INPUT, BlockPlan, Place, Segment, plan_blocks
+from accel_sim.mapping.plan import BLOCK_INPUT, BlockPlan, Place, Segment, plan_blocks, vector_shape
 from accel_sim.mapping.products import Nest, best_nest, product_of
-from accel_sim.mapping.streams import Streams
+from accel_sim.mapping.streams import Streams, cycles_to_ticks
 from accel_sim.mapping.tiling import TOLERANCE, K, M, N
 from accel_sim.mapping.vector_segment import write_vector_segment
+from accel_sim.mapping.vector_work import row_work
 from accel_sim.workload.graph import Block, Graph
 from accel_sim.workload.operators import Attention, Conv2d, Gemm
 
@@ -74,7 +76,7 @@ def compile_graph(graph: Graph, machine: Machine) -> Compiled:
 
     Raises:
         InputError: an operator that no component can run, or operands that the matrix unit cannot hold.
-        RunError: buffers too small for any tile.
+        RunError: buffers too small for any tile, or more ticks or events than can be counted.
     """
     plans = plan_blocks(graph.blocks, machine)
     resident = max((plan.resident_bytes for plan in plans), default=0)
@@ -93,6 +95,7 @@ def compile_graph(graph: Graph, machine: Machine) -> Compiled:
         for stream in streams.all:
             if repeat > 1:
                 stream.end()
+    check_amounts(streams, [m.segment.operator.name for m in mapped])
     return Compiled(streams.builder, tuple(mapped), streams.charges)
 
 
@@ -186,7 +189,10 @@ def _prefers(fused: AttentionTiling, segment: Segment, streams: Streams) -> bool
         best_nest(product_of(part, machine), part.operator.name, machine, streams.tile_bytes)
         for part in (first, last)
     ]
-    softmax = 2 * middle.output.bytes * machine.memory.ticks_per_byte
+    rows, columns = vector_shape(middle.operator)
+    passes = row_work(middle.operator, rows, columns).passes
+    lanes = streams.vector_cycles([(operations, [round(elements * rows)]) for operations, elements in passes])
+    softmax = max(2 * middle.output.bytes * machine.memory.ticks_per_byte, cycles_to_ticks(lanes[0]))
     return fused.estimate_ticks <= sum(nest.tiling.estimate_ticks for nest in nests) + softmax
 
 

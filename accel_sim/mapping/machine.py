@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from accel_sim.config.errors import InputError
+from accel_sim.config.units import format_si
 from accel_sim.hardware.component import ChannelModel, MatrixModel, VectorModel
 from accel_sim.hardware.design import Component, Design, MappingPolicy
 
@@ -79,7 +81,11 @@ class Machine:
 
 
 def resolve(design: Design) -> Machine:
-    """Return the machine of a design. Without a buffer for partial sums the scratchpad gives up a part."""
+    """Return the machine of a design. Without a buffer for partial sums the scratchpad gives up a part.
+
+    Raises:
+        InputError: a memory or link that is too slow to count its ticks.
+    """
     scratchpad = design.scratchpad.spec
     accumulator = design.accumulator.spec if design.accumulator else None
     capacity = _attribute(scratchpad, "capacity")
@@ -117,9 +123,11 @@ def _channel(design: Design, component: Component, slowest_ticks_per_byte: float
     assert isinstance(model, ChannelModel)
     ticks_per_s = design.clock_hz * TICKS_PER_CYCLE
     ticks_per_byte = max(ticks_per_s / model.bandwidth_bytes_per_s(component.spec), slowest_ticks_per_byte)
-    return Channel(
-        name=component.name,
-        ticks_per_byte=ticks_per_byte,
-        latency_ticks=math.ceil(model.latency_s(component.spec) * ticks_per_s),
-        quantum_ticks=math.ceil(model.quantum_bytes(component.spec) * ticks_per_byte),
-    )
+    latency_ticks = model.latency_s(component.spec) * ticks_per_s
+    quantum_ticks = model.quantum_bytes(component.spec) * ticks_per_byte
+    if max(latency_ticks, quantum_ticks) > LARGEST_AMOUNT:
+        raise InputError(
+            f"{design.document.place((component.name,))}: {component.name}: is too slow to count in cycles of "
+            f"a clock of {format_si(design.clock_hz, 'Hz')}; change its bandwidth, its latency or the clock"
+        )
+    return Channel(component.name, ticks_per_byte, math.ceil(latency_ticks), math.ceil(quantum_ticks))

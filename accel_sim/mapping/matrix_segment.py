@@ -23,7 +23,8 @@ class _Work:
 
     Attributes:
         left, right: dependencies of the operands, None when nothing in the program makes them.
-        others: dependencies without data of their own (routing decides an expert's rows), and of the epilogue.
+        orders: dependencies without data of their own: routing decides an expert's rows.
+        extras: dependencies of the epilogue.
         writes: dependencies of later segments on the output.
         left_ready, right_ready, extra_ready: tokens of arrived tiles, None for operands that stay on chip.
         region_ready, results_ready: regions whose sums are complete; whose epilogue is done.
@@ -34,7 +35,8 @@ class _Work:
     nest: Nest
     left: Edge | None
     right: Edge | None
-    others: tuple[Edge, ...]
+    orders: tuple[Edge, ...]
+    extras: tuple[Edge, ...]
     writes: Sequence[Edge]
     left_ready: int | None
     right_ready: int | None
@@ -70,12 +72,17 @@ class _Work:
         if self.left is None or not self.left.by_rows or not self.nest.rows_in_order:
             return RowSteps(self.left.rows if self.left else 0)
         op, p = self.segment.operator, self.nest.product
-        stride, halo = 1, 0
-        if isinstance(op, Conv2d):
-            stride = op.stride[0]
-            halo = max(0, op.dilation[0] * (op.kernel[0] - 1) + 1 - stride - op.padding[0])
         size = self.nest.tiling.sizes[M]
-        return row_steps(self.left.rows, size * stride, -(-p.rows // size), halo)
+        trips = -(-p.rows // size)
+        if not isinstance(op, Conv2d):
+            return row_steps(self.left.rows, size, trips)
+        # Each tile takes the rows that its outputs move on by; what any tile needs beyond that comes first. The
+        # need grows evenly from image to image, so it is greatest in the first or in the last.
+        step = size * op.stride[0]
+        image = -(-op.out_height // size)
+        tiles = {*range(1, min(image, trips) + 1), *range(max(1, trips - image + 1), trips + 1)}
+        ahead = max(_last_row(op, min(t * size, p.rows)) - t * step for t in tiles)
+        return row_steps(self.left.rows, step, trips, max(0, ahead))
 
 
 def write_matrix_segment(
@@ -87,6 +94,7 @@ def write_matrix_segment(
     """
     token = streams.builder.token
     right_at = 1 if not segment.operator.weights else None
+    operands = len(segment.sources)
     p = nest.product
     work = _Work(
         streams=streams,
@@ -94,7 +102,8 @@ def write_matrix_segment(
         nest=nest,
         left=reads[0],
         right=reads[right_at] if right_at else None,
-        others=tuple(edge for i, edge in enumerate(reads) if edge and i not in (0, right_at)),
+        orders=tuple(edge for i, edge in enumerate(reads[:operands]) if edge and i not in (0, right_at)),
+        extras=tuple(edge for edge in reads[operands:] if edge),
         writes=writes,
         left_ready=token() if p.left_in_memory else None,
         right_ready=token() if p.right_in_memory else None,
@@ -110,6 +119,13 @@ def write_matrix_segment(
         _write_stores(work)
         return streams.store
     return streams.vector if segment.epilogue else streams.matrix
+
+
+def _last_row(op: Conv2d, outputs: int) -> int:
+    """Return how many input rows, counted over all images, the first `outputs` rows of output need."""
+    images, last = divmod(outputs - 1, op.out_height)
+    end = last * op.stride[0] + op.dilation[0] * (op.kernel[0] - 1) + 1 - op.padding[0]
+    return images * op.in_height + max(0, min(end, op.in_height))
 
 
 def _nested(
@@ -142,7 +158,9 @@ def _write_loads(work: _Work) -> None:
     if biases:
         s.transfer(stream, Place.MEMORY, biases)
     off_chip = any(source.place is not Place.CHIP for source in work.segment.extra_sources)
-    waits = [(edge.token, edge.rows) for edge in work.others] if off_chip else []
+    waits: list[Wait] = [(edge.token, edge.rows) for edge in work.extras] if off_chip else []
+    if p.left_in_memory or p.right_in_memory:
+        waits += [(edge.token, edge.rows) for edge in work.orders]
     if p.right_in_memory and work.right:
         waits.append((work.right.token, work.right.rows))
     s.sync(stream, waits=waits)
@@ -198,7 +216,9 @@ def _write_tiles(work: _Work) -> None:
         "accumulator_write_bytes": accesses[2].tolist(),
     }
     steps = work.left_steps()
-    waits = [] if work.segment.epilogue else [(edge.token, edge.rows) for edge in work.others]
+    waits: list[Wait] = []
+    if not (p.left_in_memory or p.right_in_memory):
+        waits += [(edge.token, edge.rows) for edge in work.orders]
     if not p.right_in_memory and work.right:
         waits.append((work.right.token, work.right.rows))
     if not p.left_in_memory and work.left:
@@ -266,7 +286,7 @@ def _write_epilogue(work: _Work) -> None:
     for follower in work.segment.epilogue:
         assert isinstance(follower, Elementwise)
         if follower.elements < work.segment.operator.output.elements:
-            elements = tuple(results // 2 for results in nest.region_results)
+            elements = tuple(-(-results // 2) for results in nest.region_results)
         vector_work.append((FUNCTIONS[follower.function], elements))
     on_chip = sum(source.tensor.bytes for source in work.segment.extra_sources if source.place is Place.CHIP)
     extra_bits = p.epilogue_bits + on_chip * 8 / max(1, nest.product.groups * p.rows * p.row_scale * p.columns)
@@ -283,7 +303,7 @@ def _write_epilogue(work: _Work) -> None:
     posts.append((s.sum_space, work.region_space) if keeps else (work.results_ready, 1))
     off_chip = any(source.place is not Place.CHIP for source in work.segment.extra_sources)
     if not off_chip:
-        s.sync(stream, waits=[(edge.token, edge.rows) for edge in work.others])
+        s.sync(stream, waits=[(edge.token, edge.rows) for edge in work.extras])
 
     def body(level: int) -> None:
         if level == nest.region:

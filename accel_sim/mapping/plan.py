@@ -147,7 +147,7 @@ def _fused(block: Block, machine: Machine) -> list[tuple[Operator, tuple[Operato
             output = op.output
             while True:
                 following = readers.get(output.name, [])
-                if len(following) != 1 or output.name == block.output:
+                if len(following) != 1 or output.name == block.output or output.residency is Residency.IO:
                     break
                 follower = following[0]
                 if not isinstance(follower, Elementwise) or not _same_results(output, follower):
@@ -210,6 +210,15 @@ def _keep(block: Block, machine: Machine, carried: bool) -> tuple[frozenset[str]
     return frozenset(keep), max(live)
 
 
+def _cached_before(op: Operator, tensor: Tensor) -> bool:
+    """Whether a cache tensor can be loaded before this step's entries are appended to it.
+
+    So it is in a decode step: all entries but the newest are in memory, and the newest is forwarded on chip, at
+    the same time as the query that waits for it.
+    """
+    return tensor.residency is Residency.KV_CACHE and isinstance(op, Attention) and op.query_length < op.context
+
+
 def _segments(block: Block, machine: Machine, keep: frozenset[str]) -> tuple[Segment, ...]:
     groups = _fused(block, machine)
     maker = {_final(op, epilogue).name: index for index, (op, epilogue) in enumerate(groups)}
@@ -225,7 +234,7 @@ def _segments(block: Block, machine: Machine, keep: frozenset[str]) -> tuple[Seg
         producer = maker.get(tensor.name, OUTSIDE)
         if producer == OUTSIDE and tensor.name == block.input and tensor.residency is Residency.ACTIVATION:
             producer = BLOCK_INPUT
-        if producer >= reader:
+        if producer >= reader or _cached_before(groups[reader][0], tensor):
             producer = OUTSIDE
         return Source(tensor, place(tensor), producer)
 

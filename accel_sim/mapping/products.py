@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
-from accel_sim.config.errors import InputError
+import numpy as np
+
+from accel_sim.config.errors import InputError, RunError
 from accel_sim.engine.program import VARIANTS
-from accel_sim.mapping.machine import Machine
+from accel_sim.mapping.machine import LARGEST_AMOUNT, TICKS_PER_CYCLE, Machine
 from accel_sim.mapping.plan import Place, Segment
 from accel_sim.mapping.tiling import K, M, N, Product, Tiling, require, search
 from accel_sim.workload.operators import Conv2d, Gemm
@@ -33,8 +36,8 @@ def product_of(segment: Segment, machine: Machine) -> Product:
     shape = _gemm_shape(op) if isinstance(op, Gemm) else _conv_shape(op)
     return Product(
         **shape,
-        left_bits=left.tensor.format.bits,
-        right_bits=right.format.bits,
+        left_bits=stored_bits(left.tensor),
+        right_bits=stored_bits(right),
         # An epilogue that merges halves writes fewer values than the product has.
         output_bits=segment.output.bytes * 8 / results,
         sum_bits=float(op.accumulator.bits),
@@ -81,26 +84,47 @@ def _conv_shape(op: Conv2d) -> dict[str, int]:
     }
 
 
-def _span(op: Conv2d, axis: int) -> int:
-    return op.dilation[axis] * (op.kernel[axis] - 1) + 1
+def _pitch(op: Conv2d, axis: int) -> int:
+    """Distance of neighbouring touched positions: more than 1 where stride and dilation share a factor."""
+    return math.gcd(op.stride[axis], op.dilation[axis])
+
+
+def _overlaps(op: Conv2d, axis: int) -> bool:
+    """Whether windows of neighbouring outputs overlap or interleave, padding aside."""
+    return op.dilation[axis] * (op.kernel[axis] - 1) + 1 >= op.stride[axis]
 
 
 def _reach(op: Conv2d, axis: int) -> int:
     """Touched input rows (or columns) from the first to the last that one output needs."""
-    return _span(op, axis) if _span(op, axis) >= op.stride[axis] else op.kernel[axis]
+    if not _overlaps(op, axis):
+        return op.kernel[axis]
+    return op.dilation[axis] * (op.kernel[axis] - 1) // _pitch(op, axis) + 1
 
 
 def _step(op: Conv2d, axis: int) -> int:
     """Touched input rows between neighbouring outputs; rows that a large stride skips are never loaded."""
-    return op.stride[axis] if _span(op, axis) >= op.stride[axis] else op.kernel[axis]
+    return op.stride[axis] // _pitch(op, axis) if _overlaps(op, axis) else op.kernel[axis]
 
 
 def touched(op: Conv2d, axis: int) -> int:
     """Return the input rows (axis 0) or columns (axis 1) that a convolution reads at all, padding excluded."""
     size, outputs = (op.in_height, op.out_height) if axis == 0 else (op.in_width, op.out_width)
-    if _span(op, axis) < op.stride[axis]:
-        return min(size, outputs * op.kernel[axis])
-    return min(size, (outputs - 1) * op.stride[axis] + _span(op, axis) - op.padding[axis])
+    return _touched(size, outputs, op.kernel[axis], op.stride[axis], op.padding[axis], op.dilation[axis])
+
+
+@lru_cache(maxsize=4096)
+def _touched(size: int, outputs: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+    reads = np.zeros(size, dtype=bool)
+    for tap in range(kernel):
+        first = tap * dilation - padding
+        skipped = max(0, -(first // stride))
+        reads[first + skipped * stride : max(0, first + (outputs - 1) * stride + 1) : stride] = True
+    return int(reads.sum())
+
+
+def stored_bits(tensor: Tensor) -> float:
+    """Return the bits in memory of an element, its share of the tensor's scales and last byte included."""
+    return tensor.bytes * 8 / tensor.elements
 
 
 def check_formats(machine: Machine, name: str, left: Tensor, right: Tensor) -> None:
@@ -226,6 +250,16 @@ def best_nest(product: Product, name: str, machine: Machine, tile_bytes: int) ->
     """Return the loop nest of the best tiling.
 
     Raises:
-        RunError: no tile fits the buffers; `name` is the operator to name.
+        RunError: no tile fits the buffers, or one has more accesses than can be counted; `name` is the operator
+            to name.
     """
-    return nest_of(product, require(search(product, machine, tile_bytes), name, machine, tile_bytes))
+    tiling = require(search(product, machine, tile_bytes), name, machine, tile_bytes)
+    m, n, k = tiling.sizes
+    macs = tiling.groups * m * product.row_scale * n * k * product.depth_scale
+    accesses = macs * max(product.left_bits + product.right_bits, product.sum_bits) / 8
+    if accesses * TICKS_PER_CYCLE > LARGEST_AMOUNT:
+        raise RunError(
+            f"{machine.design.document.source}: a tile of '{name}' with {macs:.3g} multiply-accumulates is too "
+            "large to count; its buffers are larger than any"
+        )
+    return nest_of(product, tiling)

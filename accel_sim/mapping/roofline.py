@@ -60,7 +60,9 @@ def floor(op: Operator, machine: Machine) -> Floor:
         elif tensor.residency in (Residency.IO, Residency.KV_CACHE):
             read += _touched_bytes(op, tensor)
     if isinstance(op, Embedding):
-        read += sum(table.format.bytes(op.tokens * table.shape[-1]) for table in op.weights)
+        # Rows that are looked up again may still be on chip.
+        rows = ((table, min(op.tokens, table.shape[0])) for table in op.weights)
+        read += sum(table.format.bytes(count * table.shape[-1]) for table, count in rows)
     else:
         read += sum(weight.bytes for weight in op.weights)
     if op.output.residency is Residency.KV_CACHE:
@@ -81,7 +83,7 @@ def _operations(op: Operator) -> Mapping[str, float]:
         return {}
     if isinstance(op, Attention):
         scores = op.batch * op.heads * op.score_pairs
-        work = [(FUNCTIONS["softcap"] if op.softcap else {}, scores)]
+        work: list[tuple[Mapping[str, float], float]] = [(FUNCTIONS["softcap"] if op.softcap else {}, scores)]
         # The final scaling can be moved to the outputs, so it is not counted for each score.
         work += [(operations, scores) for operations in SOFTMAX_PASSES[:2]]
     elif isinstance(op, Elementwise):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,7 @@ class Streams:
         tile_bytes: scratchpad bytes that tiles may take, activations kept on chip being set aside.
         tag: number of the segment being written.
         charges: (task, counter, amounts by variant) of every event counted.
+        durations: (task, tag, longest time with its result on the way) of every task with a duration or events.
     """
 
     machine: Machine
@@ -37,6 +39,7 @@ class Streams:
     builder: ProgramBuilder = field(default_factory=ProgramBuilder)
     tag: int = 0
     charges: list[tuple[int, int, Sequence[int]]] = field(default_factory=list)
+    durations: list[tuple[int, int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         b, machine = self.builder, self.machine
@@ -63,19 +66,30 @@ class Streams:
             return self.link_pipe, self.machine.link
         return self.memory_pipe, self.machine.memory
 
-    def task(self, stream: Stream, resource: int, ticks: Amount, charges: Charges, **details: object) -> int:
+    def task(
+        self,
+        stream: Stream,
+        resource: int,
+        ticks: Amount,
+        charges: Charges,
+        *,
+        result: Amount = 0,
+        **details: Any,
+    ) -> int:
         """Append a task of the present segment with the events it is charged."""
-        number = self.builder.task(stream, resource, ticks, tag=self.tag, **details)  # type: ignore[arg-type]
+        number = self.builder.task(stream, resource, ticks, result, tag=self.tag, **details)
+        longest = max(_variants(ticks)) + max(0, *_variants(result))
+        self.durations.append((number, self.tag, longest))
         for name, amount in charges.items():
             self.charges.append((number, EVENT_INDEX[name], _variants(amount)))
         return number
 
     def sync(
-        self, stream: Stream, waits: Sequence[Wait] = (), posts: Sequence[Wait] = (), **details: object
+        self, stream: Stream, waits: Sequence[Wait] = (), posts: Sequence[Wait] = (), **details: Any
     ) -> None:
         """Append a task that only moves tokens, if there are any."""
         if waits or posts:
-            self.builder.task(stream, waits=waits, posts=posts, tag=self.tag, **details)  # type: ignore[arg-type]
+            self.builder.task(stream, waits=waits, posts=posts, tag=self.tag, **details)
 
     def transfer(
         self,
@@ -119,7 +133,10 @@ class Streams:
             return [0] * VARIANTS
         model, spec = self.machine.vector_model, self.machine.vector.spec
         cycles = [model.cycles(spec, operations, np.array(counts)) for operations, counts in work if operations]
-        return np.sum(cycles, axis=0, dtype=np.int64).tolist() if cycles else [0] * len(work[0][1])
+        if not cycles:
+            return [0] * len(work[0][1])
+        totals: list[int] = np.stack(cycles).sum(axis=0).tolist()
+        return totals
 
 
 def vector_charges(work: VectorWork) -> dict[str, list[int]]:

@@ -144,6 +144,7 @@ def _search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | Non
         sizes,
         interval,
         tiles,
+        _overlaps(product, sizes[1]),
         _totals(product),
         np.array([product.left_in_memory, product.right_in_memory, product.output_in_memory]),
         np.array([product.output_bits / product.sum_bits, product.epilogue_bits / product.sum_bits]),
@@ -181,7 +182,7 @@ def _candidates(
     ms = candidate_sizes(product.rows, max(1, granule_m // product.row_scale))
     if product.image_rows < product.rows:
         # A tile covers rows of one image, or whole images.
-        inside = candidate_sizes(product.image_rows, max(1, granule_m // product.row_scale))
+        inside = [m for m in range(1, product.image_rows + 1) if product.image_rows % m == 0]
         ms = sorted({*(m for m in ms if m % product.image_rows == 0), *inside})
     ns = candidate_sizes(product.columns, granule_n)
     ks = candidate_sizes(product.depth, max(1, granule_k // product.depth_scale))
@@ -210,12 +211,24 @@ def require(tiling: Tiling | None, name: str, machine: Machine, tile_bytes: int)
 
 def _tile_bytes(product: Product, g: np.ndarray, m: np.ndarray, n: np.ndarray, k: np.ndarray) -> np.ndarray:
     """Return float64[3, t], bytes of the left, right and partial-sum tiles, rounded up for each group."""
-    inside = np.minimum((m - 1) * product.row_stride + product.row_reach, product.input_rows)
-    rows = np.where(m > product.image_rows, -(-m // product.image_rows) * product.input_rows, inside)
-    left = np.ceil(rows * product.left_row_elements * k * product.left_bits / 8)
+    left = np.ceil(_left_rows(product, m) * product.left_row_elements * k * product.left_bits / 8)
     right = np.ceil(k * product.depth_scale * n * product.right_bits / 8)
     partial = np.ceil(m * product.row_scale * n * product.sum_bits / 8)
     return g * np.stack((left, right, partial))
+
+
+def _overlaps(product: Product, m: np.ndarray) -> np.ndarray:
+    """Return float64[t], left rows of all tiles of m units over the rows touched at all: 1 without a halo."""
+    trips = -(-product.rows // m)
+    images = -(-product.rows // product.image_rows)
+    whole = images * product.input_rows
+    rows = (trips - 1) * _left_rows(product, m) + _left_rows(product, product.rows - (trips - 1) * m)
+    return np.maximum(rows / whole, 1.0)
+
+
+def _left_rows(product: Product, m: np.ndarray) -> np.ndarray:
+    inside = np.minimum((m - 1) * product.row_stride + product.row_reach, product.input_rows)
+    return np.where(m > product.image_rows, -(-m // product.image_rows) * product.input_rows, inside)
 
 
 def _totals(product: Product) -> np.ndarray:
@@ -285,11 +298,25 @@ def _interval_cycles(
 
 
 @njit(cache=True)
-def _price(bounds, sizes, interval, tiles, totals, in_memory, ratios, limits, memory, energy, orders):
+def _price(
+    bounds: np.ndarray,
+    sizes: np.ndarray,
+    interval: np.ndarray,
+    tiles: np.ndarray,
+    overlaps: np.ndarray,
+    totals: np.ndarray,
+    in_memory: np.ndarray,
+    ratios: np.ndarray,
+    limits: np.ndarray,
+    memory: np.ndarray,
+    energy: np.ndarray,
+    orders: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """Estimated time and energy of every candidate in every order.
 
     bounds: int64[4] (g, m, n, k). sizes: int64[4, t]. interval: float64[t, 8] cycles by variant.
-    tiles: float64[3, t] bytes of left, right, sum tiles. totals: float64[3] bytes of left, right, output.
+    tiles: float64[3, t] bytes of left, right, sum tiles. overlaps: float64[t], `_overlaps`.
+    totals: float64[3] bytes of left, right, output.
     in_memory: bool[3] for left, right, output. ratios: float64[2], output and epilogue bytes by sum byte.
     limits: int64[2] bytes for tiles, for partial sums. memory: float64[2] ticks per byte, latency in ticks.
     energy: float64[2] joules per byte of memory, of scratchpad. orders: int64[6, 3].
@@ -327,7 +354,7 @@ def _price(bounds, sizes, interval, tiles, totals, in_memory, ratios, limits, me
             regions = groups * trips[0] * trips[1]
             for axis in range(2):
                 if inner_k and depth_of[axis] > depth_of[2]:
-                    region *= trips[axis]
+                    region *= bounds[axis + 1] / sizes[axis + 1, i]
                     regions //= trips[axis]
             if region * min(2, regions) > limits[1]:
                 continue
@@ -344,10 +371,8 @@ def _price(bounds, sizes, interval, tiles, totals, in_memory, ratios, limits, me
             moved = totals[2] / max(ratios[0], 1e-12) * ratios[1]
             if in_memory[0]:
                 # Overlap of neighbouring tiles is loaded again unless m's tiles follow one another directly.
-                overlap = tiles[0, i] * left_loads / max(left_passes, 1) / max(totals[0], 1.0)
-                if not (inner_k and depth_of[2] > depth_of[0]):
-                    overlap = 1.0
-                moved += totals[0] * left_passes * max(overlap, 1.0)
+                overlap = overlaps[i] if inner_k and depth_of[2] > depth_of[0] else 1.0
+                moved += totals[0] * left_passes * overlap
             if in_memory[1]:
                 moved += totals[1] * right_passes
             loaded = moved

@@ -105,7 +105,9 @@ def write_vector_segment(
 
     constants = sum(w.bytes for w in segment.operator.weights) if not work.row.looked_up else 0
     if constants:
-        streams.transfer(streams.load, Place.MEMORY, constants)
+        arrived = builder.token()
+        streams.transfer(streams.load, Place.MEMORY, constants, posts=[(arrived, 1)])
+        streams.sync(streams.vector, waits=[(arrived, 1)])
 
     if loads:
         stream = streams.load

@@ -1,0 +1,1 @@
+"""What tests of this package and of components from outside it share: small chips, a conformance suite."""

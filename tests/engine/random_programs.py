@@ -57,7 +57,9 @@ def _outline(random, counts, irregular, depth=0):
 
 
 def _executions(nodes):
-    return sum(1 if node[0] == "task" else (node[0] + abs(node[1]) * 10) * _executions(node[2]) for node in nodes)
+    return sum(
+        1 if node[0] == "task" else (node[0] + abs(node[1]) * 10) * _executions(node[2]) for node in nodes
+    )
 
 
 def _tasks(nodes, counts=()):
@@ -101,8 +103,12 @@ def _edges(random, specs, irregular):
             giver = random.choice(specs[random.randint(0, consumer - 1)])
             taker = random.choice(specs[consumer])
             forward, credit = 2 * len(edges), 2 * len(edges) + 1
+            if edges and random.random() < 0.3:
+                forward = 2 * random.randint(0, len(edges) - 1)  # several takers of one token
             giver.posts.append((forward, _amount(random, 0, 3, irregular)))
-            taker.waits.append((forward, _amount(random, 0, 3, irregular)))
+            if forward not in (token for token, _ in taker.waits):
+                most = random.choice((3, 3, 40))
+                taker.waits.append((forward, _amount(random, 0, most, irregular)))
             if random.random() < 0.6:
                 giver.waits.append((credit, random.randint(1, 2)))
                 taker.posts.append((credit, random.randint(1, 3)))

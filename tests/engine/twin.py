@@ -30,7 +30,7 @@ from accel_sim.engine.program import (
 )
 
 
-class Deadlock(Exception):
+class DeadlockError(Exception):
     """Nothing is under way, and not all streams are done."""
 
 
@@ -93,25 +93,21 @@ class Twin:
         self.serving = [None for _ in resources]  # of a pipe: (job, end of its quantum)
         self.now = self.last_event = self.last_mark = 0
         tasks = len(self.program.task)
-        self.outcome = Outcome(
-            0, np.zeros((tasks, VARIANTS), int), np.zeros(tasks, int), np.zeros(tags, int)
-        )
+        self.outcome = Outcome(0, np.zeros((tasks, VARIANTS), int), np.zeros(tasks, int), np.zeros(tags, int))
 
     def run(self):
         while True:
             self.end_what_ends()
-            self.deliver_all()
-            arrived = True
-            while arrived:
-                while any([self.go_on(s) for s in range(len(self.tasks))]):
-                    pass
-                arrived = self.take_requests()
+            self.deliver()
+            self.go_on()
+            while self.deliver() or self.take_requests():
+                self.go_on()
             self.turn_pipes()
             if not any(self.holder) and not any(self.serving) and not any(self.results):
                 break
             self.now += 1
         if any(self.upcoming):
-            raise Deadlock(self.last_event)
+            raise DeadlockError(self.last_event)
         self.outcome.total_ticks = self.last_event
         return self.outcome
 
@@ -138,37 +134,33 @@ class Twin:
         if row[POSTS] < row[POSTS_END] or row[MARK]:
             self.results[job.stream].append((self.latest_result[job.stream], job.task, job.variant))
 
-    def deliver_all(self):
-        return any([self.deliver(s) for s in range(len(self.tasks))])
+    def deliver(self):
+        """Let the results that are due arrive; return whether there were any."""
+        arrived = False
+        for results in self.results:
+            while results and results[0][0] <= self.now:
+                time, task, v = results.popleft()
+                for token, count in amounts(self.program.post, task, v, self.program, POSTS, POSTS_END):
+                    self.level[token] += count
+                if self.program.task[task, MARK]:
+                    self.outcome.elapsed_ticks[self.program.task[task, TAG]] += time - self.last_mark
+                    self.last_mark = time
+                self.last_event = self.now
+                arrived = True
+        return arrived
 
-    def deliver(self, s):
-        delivered = False
-        while self.results[s] and self.results[s][0][0] <= self.now:
-            time, task, v = self.results[s].popleft()
-            for token, count in amounts(self.program.post, task, v, self.program, POSTS, POSTS_END):
-                self.level[token] += count
-            if self.program.task[task, MARK]:
-                self.outcome.elapsed_ticks[self.program.task[task, TAG]] += time - self.last_mark
-                self.last_mark = time
-            self.last_event = self.now
-            delivered = True
-        return delivered
-
-    def go_on(self, s):
-        """Run stream s as far as it gets; return whether it did anything."""
-        went = False
-        while self.upcoming[s] is not None and self.job[s] is None:
-            task, loops = self.upcoming[s]
-            v = variant(self.program, task, loops)
-            waits = amounts(self.program.wait, task, v, self.program, WAITS, WAITS_END)
-            if len(self.results[s]) == POST_SLOTS or any(self.level[token] < count for token, count in waits):
-                break
-            for token, count in waits:
-                self.level[token] -= count
-            self.start(s, task, v, loops)
-            self.upcoming[s] = next(self.tasks[s], None)
-            went = True
-        return went
+    def go_on(self):
+        for s in range(len(self.tasks)):
+            while self.upcoming[s] is not None and self.job[s] is None:
+                task, loops = self.upcoming[s]
+                v = variant(self.program, task, loops)
+                waits = amounts(self.program.wait, task, v, self.program, WAITS, WAITS_END)
+                if len(self.results[s]) == POST_SLOTS or any(self.level[k] < count for k, count in waits):
+                    break
+                for token, count in waits:
+                    self.level[token] -= count
+                self.start(s, task, v, loops)
+                self.upcoming[s] = next(self.tasks[s], None)
 
     def start(self, s, task, v, loops):
         row = self.program.task[task]
@@ -185,11 +177,10 @@ class Twin:
             self.asking.append(job)
         else:
             self.schedule_result(job, self.now + max(0, int(self.program.result[task, v])))
-            self.deliver(s)
 
     def take_requests(self):
-        """Admit requests to pipes and grant units, in stream order; return whether tokens arrived by that."""
-        arrived = False
+        """Admit requests to pipes and grant idle units, in stream order; return whether any."""
+        asking = len(self.asking)
         for job in sorted(self.asking, key=lambda job: job.stream):
             r = self.program.task[job.task, RESOURCE]
             if self.program.resource[r, KIND] != UNIT:
@@ -202,8 +193,7 @@ class Twin:
                 self.outcome.intervals.append((job.stream, job.task, self.now, end))
                 early = int(self.program.result[job.task, job.variant])
                 self.schedule_result(job, max(self.now, end + early))
-                arrived |= self.deliver(job.stream)
-        return arrived
+        return len(self.asking) < asking
 
     def first_asking(self, r):
         of_unit = [job for job in self.asking if self.program.task[job.task, RESOURCE] == r]

@@ -252,7 +252,7 @@ def gang_cycles(
     interval = np.empty(m.size, np.int64)
     result = np.empty(m.size, np.int64)
     for i in range(m.size):
-        best, best_result = np.int64(-1), np.int64(0)
+        best, best_result = -1, 0
         for p in range(len(splits)):
             turns = _ceil_div(g[i], splits[p, 0])
             one, last = _one_tile(

@@ -1,0 +1,205 @@
+"""The commands and their options. What a command does is imported when it runs, so that help is quick."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accel_sim import __version__
+from accel_sim.cli.options import (
+    AsJson,
+    Batch,
+    Context,
+    Fidelity,
+    Output,
+    Phase,
+    PhaseOptions,
+    Prompt,
+    Sequence_,
+    Settings,
+)
+from accel_sim.config.errors import AccelSimError, one_line
+
+app = typer.Typer(
+    name="accel-sim",
+    help="Describe an accelerator in YAML, point it at a model: cycles, joules and mm².",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+LOOK, SIMULATE, EXPLORE, TRUST = "What is there", "Simulate", "Explore", "Trust"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"accel-sim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")] = False,
+) -> None:
+    """Take the options before the command; `main` has taken `--debug` out wherever it stood."""
+
+
+@app.command("list", rich_help_panel=LOOK)
+def list_(
+    kind: Annotated[str, typer.Argument(help="designs, workloads, sweeps, components or suites.")],
+    as_json: AsJson = False,
+) -> None:
+    """Names and descriptions of what is shipped."""
+    from accel_sim.cli import listing
+
+    listing.list_kind(kind, as_json)
+
+
+@app.command(rich_help_panel=LOOK)
+def show(
+    name: Annotated[str, typer.Argument(help="A design or a workload: shipped name or file.")],
+    phase: Phase = None,
+    batch: Batch = None,
+    sequence: Sequence_ = None,
+    context: Context = None,
+    prompt: Prompt = None,
+    output: Output = None,
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """A design's blocks, peak, area and power; or a workload's parameters, MACs and bytes."""
+    from accel_sim.cli import show as show_
+
+    options = PhaseOptions(phase, batch, sequence, context, prompt, output)
+    show_.show(name, options, settings or [], as_json)
+
+
+@app.command(rich_help_panel=SIMULATE)
+def run(
+    design: Annotated[str, typer.Argument(help="Shipped name or file.")],
+    workload: Annotated[str, typer.Argument(help="Shipped name or file (YAML, config.json, topology CSV).")],
+    phase: Phase = None,
+    batch: Batch = None,
+    sequence: Sequence_ = None,
+    context: Context = None,
+    prompt: Prompt = None,
+    output: Output = None,
+    settings: Settings = None,
+    fidelity: Fidelity = "tile",
+    json_file: Annotated[
+        str | None,
+        typer.Option("--json", metavar="FILE|-", help="Write all figures as JSON; - prints only them."),
+    ] = None,
+    trace: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a timeline for ui.perfetto.dev.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table of operators.")] = None,
+) -> None:
+    """Latency, energy and area of a workload on a design, operator by operator."""
+    from accel_sim.cli import run as run_
+
+    options = PhaseOptions(phase, batch, sequence, context, prompt, output)
+    run_.run(design, workload, options, settings or [], fidelity, run_.Files(json_file, trace, csv))
+
+
+@app.command(rich_help_panel=SIMULATE)
+def compare(
+    designs: Annotated[list[str], typer.Argument(help="Two or more designs; ratios are to the first.")],
+    workload: Annotated[str, typer.Option("--workload", "-w", help="Shipped name or file.")],
+    phase: Phase = None,
+    batch: Batch = None,
+    sequence: Sequence_ = None,
+    context: Context = None,
+    prompt: Prompt = None,
+    output: Output = None,
+    settings: Settings = None,
+    fidelity: Fidelity = "tile",
+    as_json: AsJson = False,
+) -> None:
+    """One workload on several designs, side by side."""
+    from accel_sim.cli import compare as compare_
+
+    options = PhaseOptions(phase, batch, sequence, context, prompt, output)
+    compare_.compare(designs, workload, options, settings or [], fidelity, as_json)
+
+
+@app.command(rich_help_panel=EXPLORE)
+def sweep(
+    file: Annotated[str, typer.Argument(help="A sweep file, or the name of a shipped sweep.")],
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; by default as many as there are cores and work for.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder of the results.")
+    ] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget finished points.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Every point of a grid; a killed sweep goes on where it was."""
+    from accel_sim.cli import sweep as sweep_
+
+    sweep_.sweep(file, workers, output, restart, as_json)
+
+
+@app.command(rich_help_panel=TRUST)
+def validate(
+    suite: Annotated[str, typer.Argument(help="Name of a suite, from `accel-sim list suites`.")],
+    reference: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Measurements of your own, in the suite's columns.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Our figures against measured or register-level ones."""
+    from accel_sim.cli import validate as validate_
+
+    validate_.validate(suite, reference, as_json)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0, 1 for a failed run, 2 for bad input, 130 for Ctrl-C."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        code = app(arguments, prog_name="accel-sim", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except SystemExit as error:
+        # rich and typer leave this way when the reader of a pipe has gone.
+        return error.code if isinstance(error.code, int) else 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        message, code = _explain(error)
+        print(message, file=sys.stderr)
+        return code
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """Return the line to print for an error, and the exit code."""
+    if isinstance(error, AccelSimError):
+        return str(error), error.exit_code
+    if isinstance(error, typer.Abort):
+        return "interrupted", 130
+    if callable(getattr(error, "format_message", None)):  # typer's own: a wrong option, a missing argument
+        context = getattr(error, "ctx", None)
+        hint = f" (see '{context.command_path} --help')" if context else ""
+        return one_line(f"{error.format_message().strip().rstrip('.')}{hint}"), getattr(error, "exit_code", 2)  # type: ignore[attr-defined]
+    if isinstance(error, OSError) and error.filename:
+        return one_line(f"{error.filename}: {error.strerror}"), 1
+    return one_line(f"internal error: {type(error).__name__}: {error} (--debug prints the traceback)"), 1

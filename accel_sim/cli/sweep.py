@@ -1,0 +1,118 @@
+"""`accel-sim sweep`: a grid with progress, and the best rows at the end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from accel_sim.cli.compare import format_metric
+from accel_sim.cli.output import Column, heading, line, print_json, remark, table
+from accel_sim.explore import sweep as explore
+from accel_sim.explore.plots import by_workload, rank
+from accel_sim.explore.table import SweepResult
+
+TOP_ROWS = 5
+PLAIN_INTERVAL_S = 5.0
+
+
+def sweep(file: str, workers: int | None, output: Path | None, restart: bool, as_json: bool) -> None:
+    """Run a sweep; the exit code is 1 when not one point has a result."""
+    with _progress() as progress:
+        result = explore.sweep(file, workers=workers, output=output, restart=restart, progress=progress)
+    if as_json:
+        print_json(_as_data(result))
+    else:
+        _print(result)
+    if result.failed:
+        first = next(row["error"] for row in result.rows if row["error"] is not None)
+        remark(f"{result.failed} of {len(result.rows)} points failed, the first with {first}")
+    if result.failed == len(result.rows):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[explore.Progress], None]]:
+    """Give a function that shows progress: a bar on a terminal, a line every few seconds elsewhere."""
+    if not sys.stderr.isatty():
+        yield _plain_progress()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    parts = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Bar(*parts, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda p: bar.update(task, completed=p.done, total=p.total, description=_rate(p))
+
+
+def _plain_progress() -> Callable[[explore.Progress], None]:
+    last = time.perf_counter()
+
+    def show(progress: explore.Progress) -> None:
+        nonlocal last
+        if time.perf_counter() - last >= PLAIN_INTERVAL_S:
+            last = time.perf_counter()
+            remark(f"{progress.done} of {progress.total} points, {_rate(progress)}")
+
+    return show
+
+
+def _rate(progress: explore.Progress) -> str:
+    rate = progress.computed / progress.seconds if progress.seconds else 0.0
+    failed = f", {progress.failed} failed" if progress.failed else ""
+    return f"{rate:.3g} points/s{failed}"
+
+
+def _as_data(result: SweepResult) -> dict[str, Any]:
+    return {
+        "name": result.name,
+        "folder": str(result.folder),
+        "points": len(result.rows),
+        "computed": result.computed,
+        "failed": result.failed,
+        "infeasible": result.infeasible,
+        "columns": list(result.columns),
+        "rows": list(result.rows),
+    }
+
+
+def _print(result: SweepResult) -> None:
+    metrics = [name for name in result.columns if name not in (*result.inputs, "feasible", "error")]
+    known = len(result.rows) - result.failed - result.computed
+    line(
+        f"{result.name}: {len(result.rows)} points, {result.computed} simulated now"
+        + (f", {known} there already" if known > 0 else "")
+    )
+    for title, members in by_workload(result).items():
+        feasible = [m for m in members if result.rows[m].get("feasible") is not False]
+        best = sorted(feasible, key=lambda m: rank(metrics[0], result.metrics[m][metrics[0]]))[:TOP_ROWS]
+        heading(
+            f"{title}: best {metrics[0]} of {len(feasible)} feasible points"
+            if len(feasible) < len(members)
+            else f"{title}: best {metrics[0]} of {len(members)} points"
+        )
+        inputs = [
+            n
+            for n in result.inputs
+            if n not in ("workload", "phase") and result.rows[members[0]].get(n) is not None
+        ]
+        columns = [Column(name) for name in inputs] + [Column(name, number=True) for name in metrics]
+        rows = [
+            [
+                *("" if result.rows[m][name] is None else str(result.rows[m][name]) for name in inputs),
+                *(format_metric(name, result.metrics[m][name]) for name in metrics),
+            ]
+            for m in best
+        ]
+        table(columns, rows)
+    line("")
+    for name in ("table.csv", "manifest.json", "plots"):
+        if (result.folder / name).exists():
+            line(str(result.folder / name))

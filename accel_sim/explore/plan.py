@@ -1,0 +1,352 @@
+"""From a sweep file to its points: everything resolved and checked before anything runs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from accel_sim.config import Document, InputError, UnknownKeyError, did_you_mean, load_document
+from accel_sim.config.document import Key
+from accel_sim.explore.fingerprint import key_of, text_of_data, text_of_workload
+from accel_sim.explore.grid import Axis, check_size, combinations, read_axes
+from accel_sim.explore.spec import DesignEntry, SweepSpec, WorkloadEntry, locate
+from accel_sim.hardware.design import Design, build_design
+from accel_sim.results.result import Result
+from accel_sim.simulation import FIDELITIES
+from accel_sim.workload import Workload, load_workload
+
+PREFIX = "workload."
+PHASE_COLUMNS = ("phase", "batch", "sequence", "context", "prompt", "output")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A design with a workload.
+
+    Attributes:
+        inputs: its columns of the table.
+        key: content hash; points with the same key are the same simulation. Empty where there is an error.
+        design: number of its document in the plan.
+        overrides: of the design.
+        workload: number of the workload in the plan.
+        error: why it cannot be simulated, when that is known beforehand.
+    """
+
+    inputs: Mapping[str, Any]
+    key: str = ""
+    design: int = 0
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    workload: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All there is to do.
+
+    Attributes:
+        spec: the sweep file.
+        points: in the order of the table.
+        designs: documents that points refer to.
+        workloads: that points refer to.
+        files: every file that was read.
+        columns: names of the input columns.
+        metric_names: names of all metrics that a result has.
+    """
+
+    spec: SweepSpec
+    points: tuple[Point, ...]
+    designs: tuple[Document, ...]
+    workloads: tuple[Workload, ...]
+    files: tuple[Path, ...]
+    columns: tuple[str, ...]
+    metric_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _DesignRow:
+    label: str
+    document: Document
+    settings: Mapping[str, Any]
+    axes: tuple[Axis, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _WorkloadRow:
+    label: str
+    path: Path
+    settings: Mapping[str, Any]
+    axes: tuple[Axis, ...]
+    workload: Workload
+
+
+def plan_sweep(spec: SweepSpec, document: Document, sweep_file: Path | None) -> Plan:
+    """Return the points of a sweep.
+
+    A value that a design refuses makes that point an error; a path that does not exist stops everything.
+
+    Raises:
+        InputError: files, names, paths, metrics or fidelities that do not exist, with their line.
+    """
+    if spec.fidelity not in FIDELITIES:
+        raise document.error(
+            ("fidelity",), f"'{spec.fidelity}' is not known{did_you_mean(spec.fidelity, FIDELITIES)}"
+        )
+    axes = read_axes(document, spec.grid, ("grid",))
+    on_design = tuple(axis for axis in axes if not _is_of_workload(document, axis))
+    on_workload = tuple(axis for axis in axes if axis not in on_design)
+    files = [] if sweep_file is None else [sweep_file]
+    designs = [_design_row(e, i, document, sweep_file, on_design, files) for i, e in enumerate(spec.designs)]
+    workloads = [
+        _workload_row(e, i, document, sweep_file, on_workload, files) for i, e in enumerate(spec.workloads)
+    ]
+    _check_labels(document, designs, workloads)
+    check_size(document, [(*d.axes, *w.axes) for d in designs for w in workloads])
+    names = _metric_names(designs[0], workloads[0])
+    for index, name in enumerate(spec.metrics):
+        _check_metric(document, ("metrics", index), name, names)
+    for name in spec.constraints:
+        _check_metric(document, ("constraints", name), name, names)
+    points, resolved = _points(spec, designs, workloads)
+    met = {column for point in points for column in point.inputs}
+    first = ("design", "workload", *PHASE_COLUMNS)
+    return Plan(
+        spec=spec,
+        points=points,
+        designs=tuple(row.document for row in designs),
+        workloads=resolved,
+        files=tuple(dict.fromkeys(files)),
+        columns=(
+            *(column for column in first if column in met),
+            *(column for column in _grid_columns(axes, designs, workloads) if column not in first),
+        ),
+        metric_names=names,
+    )
+
+
+def _check_metric(document: Document, place: tuple[Key, ...], name: str, names: tuple[str, ...]) -> None:
+    if name not in names:
+        raise document.error(place, f"'{name}' is not a metric{did_you_mean(name, names)}")
+
+
+def _grid_columns(
+    axes: tuple[Axis, ...], designs: list[_DesignRow], workloads: list[_WorkloadRow]
+) -> tuple[str, ...]:
+    """Return the paths of all axes: the common ones in the order of the file, then those of the entries."""
+    own = [*(row.axes for row in designs), *(row.axes for row in workloads)]
+    return tuple(dict.fromkeys(path for group in (axes, *own) for axis in group for path in axis.paths))
+
+
+def _is_of_workload(document: Document, axis: Axis) -> bool:
+    of_workload = {path.startswith(PREFIX) for path in axis.paths}
+    if len(of_workload) > 1:
+        raise document.error(axis.place, "paths of a design and of a workload cannot move together")
+    return of_workload.pop()
+
+
+def _design_row(
+    entry: DesignEntry,
+    index: int,
+    document: Document,
+    sweep_file: Path | None,
+    common: tuple[Axis, ...],
+    files: list[Path],
+) -> _DesignRow:
+    place: tuple[Key, ...] = ("designs", index)
+    path = _located(document, "designs", (*place, "design"), entry.design, sweep_file)
+    files.append(path)
+    own = load_document(path)
+    for name in (*entry.settings, *entry.grid):
+        if name.startswith(PREFIX):
+            raise document.error(place, f"'{name}' is a path of a workload, and stands under a design")
+    design = _blamed(document, (*place, "set"), lambda: build_design(own, entry.settings), entry.settings)
+    axes = _joined(document, common, read_axes(document, entry.grid, (*place, "grid")), entry.settings)
+    for axis in axes:
+        _check_paths(document, axis, own.data, lambda values: build_design(own, {**entry.settings, **values}))
+    return _DesignRow(entry.name or design.name, own, entry.settings, axes)
+
+
+def _workload_row(
+    entry: WorkloadEntry,
+    index: int,
+    document: Document,
+    sweep_file: Path | None,
+    common: tuple[Axis, ...],
+    files: list[Path],
+) -> _WorkloadRow:
+    place: tuple[Key, ...] = ("workloads", index)
+    path = _located(document, "workloads", (*place, "workload"), entry.workload, sweep_file)
+    files.append(path)
+    for name in (*entry.settings, *entry.grid):
+        if not all(part.strip().startswith(PREFIX) for part in name.split(",")):
+            raise document.error(place, f"'{name}' stands under a workload, and does not begin with '{PREFIX}'")
+    settings = {name.removeprefix(PREFIX): value for name, value in entry.settings.items()}
+    phase = {f"phase.{name}": value for name, value in entry.phase.items()}
+    _blamed(document, (*place, "phase"), lambda: load_workload(path, overrides=phase), phase)
+    settings = phase | settings
+    workload = _blamed(document, (*place, "set"), lambda: load_workload(path, overrides=settings), settings)
+    axes = _joined(document, common, read_axes(document, entry.grid, (*place, "grid")), entry.settings)
+    data = {"workload": load_document(path).data if path.suffix != ".csv" else {}}
+    for axis in axes:
+        _check_paths(
+            document, axis, data, lambda values: load_workload(path, overrides=settings | _bare(values))
+        )
+    return _WorkloadRow(entry.name or workload.name, path, settings, axes, workload)
+
+
+def _located(document: Document, kind: str, place: tuple[Key, ...], name: str, sweep_file: Path | None) -> Path:
+    try:
+        return locate(kind, name, sweep_file)
+    except InputError as error:
+        raise InputError(f"{document.place(place)}: {error}") from None
+
+
+def _blamed(document: Document, place: tuple[Key, ...], build: Any, settings: Mapping[str, Any]) -> Any:
+    """Return what `build` returns; its errors name the sweep file too, where that has settings of its own."""
+    try:
+        return build()
+    except InputError as error:
+        where = f"{document.place(place)}: " if settings else ""
+        raise InputError(f"{where}{error}") from None
+
+
+def _joined(
+    document: Document, common: tuple[Axis, ...], own: tuple[Axis, ...], settings: Mapping[str, Any]
+) -> tuple[Axis, ...]:
+    """Return the axes of an entry: the common ones, then its own."""
+    taken = {path for axis in common for path in axis.paths} | set(settings)
+    for axis in own:
+        for path in axis.paths:
+            if path in taken:
+                raise document.error(axis.place, f"'{path}' is given twice")
+    for axis in common:
+        for path in axis.paths:
+            if path in settings:
+                raise document.error(axis.place, f"'{path}' is also under 'set'")
+    return (*common, *own)
+
+
+def _bare(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {path.removeprefix(PREFIX): value for path, value in values.items()}
+
+
+def _check_paths(document: Document, axis: Axis, data: Any, build: Any) -> None:
+    """Refuse an axis with a path that does not exist, whatever its values; wrong values are for the points."""
+    try:
+        build(next(axis.steps()))
+    except UnknownKeyError as error:
+        unknown = next((path for path in axis.paths if _is_unknown(build, path, axis)), axis.paths[0])
+        known = [*_dotted(data), *(f"{unknown.rpartition('.')[0]}.{name}" for name in _quoted(str(error)))]
+        raise InputError(
+            f"{document.place(axis.place)}: unknown path '{unknown}' in {_source(str(error))}"
+            f"{did_you_mean(unknown, known)}"
+        ) from None
+    except InputError:
+        return
+
+
+def _is_unknown(build: Any, path: str, axis: Axis) -> bool:
+    try:
+        build({path: next(axis.steps())[path]})
+    except UnknownKeyError:
+        return True
+    except InputError:
+        pass
+    return False
+
+
+def _quoted(message: str) -> list[str]:
+    """Return the name that a message suggests."""
+    _, found, rest = message.partition("did you mean '")
+    return [rest.partition("'")[0]] if found else []
+
+
+def _source(message: str) -> str:
+    """Return the file that a message begins with."""
+    return message.partition(":")[0].partition(",")[0]
+
+
+def _dotted(data: Any) -> Iterable[str]:
+    """Yield the dotted path of every key of nested mappings."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield str(key)
+            yield from (f"{key}.{path}" for path in _dotted(value))
+
+
+def _check_labels(document: Document, designs: list[_DesignRow], workloads: list[_WorkloadRow]) -> None:
+    """Refuse rows of a table that could not be told apart."""
+    seen: set[str] = set()
+    for index, design in enumerate(designs):
+        if design.label in seen:
+            raise document.error(("designs", index), f"'{design.label}' is there twice; give one a 'name'")
+        seen.add(design.label)
+    phases = set()
+    for index, row in enumerate(workloads):
+        label = (row.label, row.workload.phase)
+        if label in phases:
+            raise document.error(("workloads", index), f"'{row.label}' is there twice; give one a 'name'")
+        phases.add(label)
+
+
+def _metric_names(design: _DesignRow, workload: _WorkloadRow) -> tuple[str, ...]:
+    empty = Result(build_design(design.document), workload.workload, "tile", stages=(), tokens=0)
+    return tuple(empty.metrics())
+
+
+def _points(
+    spec: SweepSpec, designs: list[_DesignRow], workloads: list[_WorkloadRow]
+) -> tuple[tuple[Point, ...], tuple[Workload, ...]]:
+    """Return every point, and the workloads they refer to, each once."""
+    resolved: dict[Workload, int] = {}
+    texts: dict[int, str] = {}
+    by_row = [[_variant(row, values, resolved) for values in combinations(row.axes)] for row in workloads]
+    points = []
+    for number, design in enumerate(designs):
+        chips = [_chip(design, values) for values in combinations(design.axes)]
+        for (row, variants), chip in itertools.product(zip(workloads, by_row, strict=True), chips):
+            on_design, data_text, problem = chip
+            for on_workload, phase, index, fault in variants:
+                axes = on_design | on_workload
+                covered = {path.removeprefix(f"{PREFIX}phase.") for path in axes}
+                inputs = {
+                    "design": design.label,
+                    "workload": row.label,
+                    **{name: value for name, value in phase.items() if name not in covered},
+                    **axes,
+                }
+                error = problem or fault
+                if error is not None:
+                    points.append(Point(inputs, error=error))
+                    continue
+                if index not in texts:
+                    texts[index] = text_of_workload(next(w for w, i in resolved.items() if i == index))
+                key = key_of(data_text, texts[index], spec.fidelity)
+                points.append(Point(inputs, key, number, {**design.settings, **on_design}, index))
+    return tuple(points), tuple(resolved)
+
+
+def _chip(row: _DesignRow, values: dict[str, Any]) -> tuple[dict[str, Any], str, str | None]:
+    """Return the values, the text to hash, and what is wrong with them."""
+    try:
+        design: Design = build_design(row.document, {**row.settings, **values})
+    except InputError as error:
+        return values, "", f"InputError: {error}"
+    return values, text_of_data(design.document.data), None
+
+
+def _variant(
+    row: _WorkloadRow, values: dict[str, Any], resolved: dict[Workload, int]
+) -> tuple[dict[str, Any], dict[str, Any], int, str | None]:
+    """Return the values, the phase, the workload's number, and what is wrong."""
+    workload = row.workload
+    if values:
+        try:
+            workload = load_workload(row.path, overrides={**row.settings, **_bare(values)})
+        except InputError as error:
+            return values, row.workload.phase.model_dump(exclude_none=True), 0, f"InputError: {error}"
+    index = resolved.setdefault(workload, len(resolved))
+    return values, workload.phase.model_dump(exclude_none=True), index, None

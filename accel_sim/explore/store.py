@@ -1,0 +1,113 @@
+"""The store of finished points: one SQLite file in WAL mode, one commit for each batch."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from accel_sim.config import RunError
+
+FINISHED, FAILED, KILLED = "ok", "failed", "killed"
+_CREATE = """
+create table if not exists points (
+    key text primary key,
+    status text not null,
+    metrics text,
+    error text,
+    seconds real not null,
+    run integer not null
+) without rowid
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a point.
+
+    Attributes:
+        key: of the point.
+        status: `ok`, `failed` (it raised), or `killed` (its worker died twice).
+        metrics: by name, empty unless `ok`.
+        error: class and message, None when `ok`.
+        seconds: it took.
+    """
+
+    key: str
+    status: str
+    metrics: dict[str, float]
+    error: str | None
+    seconds: float
+
+
+class Store:
+    """Outcomes by key, on disk as soon as `add` returns.
+
+    Each opening of the file is a run with a number of its own, which the rows it adds carry.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with _explained(path):
+            self._connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+            self._connection.execute("pragma journal_mode = wal")
+            self._connection.execute("pragma synchronous = full")
+            self._connection.execute(_CREATE)
+            row = self._connection.execute("select coalesce(max(run), 0) + 1 from points").fetchone()
+            self.run = int(row[0])
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with _explained(self.path):
+            self._connection.execute("delete from points")
+
+    def read(self, keys: Iterable[str]) -> dict[str, Outcome]:
+        """Return the outcomes of those keys that are there.
+
+        Points whose worker died are left out, so that they are tried again: memory may have been short.
+        """
+        wanted = set(keys)
+        found = {}
+        with _explained(self.path):
+            rows = self._connection.execute("select key, status, metrics, error, seconds from points")
+            for key, status, metrics, error, seconds in rows:
+                if key in wanted and status != KILLED:
+                    found[key] = Outcome(key, status, json.loads(metrics) if metrics else {}, error, seconds)
+        return found
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        """Write outcomes in one transaction."""
+        rows = [
+            (o.key, o.status, json.dumps(o.metrics) if o.metrics else None, o.error, o.seconds, self.run)
+            for o in outcomes
+        ]
+        with _explained(self.path):
+            self._connection.execute("begin immediate")
+            self._connection.executemany("insert or replace into points values (?, ?, ?, ?, ?, ?)", rows)
+            self._connection.execute("commit")
+
+
+def forget(path: Path) -> None:
+    """Remove a store with everything that belongs to it."""
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise RunError(f"{path}: {error} (--restart starts it anew)") from None

@@ -1,0 +1,156 @@
+"""`sweep(file)`: every point of a grid, once, however often it is killed on the way.
+
+    result = sweep("quickstart")
+    result.frame, result.folder
+
+The folder holds `table.csv`, `manifest.json`, `plots/` and `points.sqlite`, from which a sweep that is started
+again takes the points that are finished.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from accel_sim.config import InputError, RunError
+from accel_sim.explore.manifest import manifest, now
+from accel_sim.explore.plan import Plan, plan_sweep
+from accel_sim.explore.pool import cores, evaluate_in_pool
+from accel_sim.explore.spec import read_sweep
+from accel_sim.explore.store import FINISHED, Outcome, Store, forget
+from accel_sim.explore.table import SweepResult, tabulate, to_csv, write_if_changed
+from accel_sim.explore.worker import BATCH_SECONDS, Shared, Task, evaluate
+
+# A worker needs about this long before its first point: imports, and kernels from numba's cache.
+WORKER_START_SECONDS = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a sweep is.
+
+    Attributes:
+        done: points that have an outcome, those found in the store included.
+        total: points in all.
+        failed: of `done`, those without a result.
+        computed: simulations of this run.
+        seconds: since this run began to simulate.
+    """
+
+    done: int
+    total: int
+    failed: int
+    computed: int
+    seconds: float
+
+
+def sweep(
+    file: str | Path | Mapping[str, Any],
+    *,
+    workers: int | None = None,
+    output: str | Path | None = None,
+    restart: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> SweepResult:
+    """Return the table of a sweep, simulating the points that are not in its folder yet.
+
+    Args:
+        file: a sweep file, the name of a shipped one, or its content as a dict.
+        workers: processes; 1 stays in this process; by default one for each core, when the work is worth it.
+            A script that lets it start processes must call it under `if __name__ == "__main__":`.
+        output: folder of the results, in place of the file's.
+        restart: forget the points that are finished.
+        progress: called a few times a second.
+
+    Raises:
+        InputError: anything wrong with the file, before anything runs. A value that a design refuses, or a
+            point that cannot be simulated, is a row with an error instead.
+        RunError: the folder cannot be used, or worker processes do not start.
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"workers = {workers}: must be at least 1")
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise RunError("a script calls sweep() under if __name__ == '__main__', or with workers=1")
+    started = now()
+    spec, document, path = read_sweep(file)
+    plan = plan_sweep(spec, document, path)
+    folder = Path(output) if output is not None else spec.folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be a folder of results: {error.strerror}") from None
+    file_of_points = folder / "points.sqlite"
+    if restart:
+        forget(file_of_points)
+    with Store(file_of_points) as store:
+        outcomes, computed = _complete(plan, store, workers, progress or (lambda _: None))
+    result = tabulate(plan, outcomes, computed, folder)
+    _write(plan, result, started)
+    return result
+
+
+def _complete(
+    plan: Plan, store: Store, workers: int | None, progress: Callable[[Progress], None]
+) -> tuple[dict[str, Outcome], int]:
+    """Return an outcome for every point that can be simulated, and how many were simulated just now."""
+    tasks = {p.key: Task(p.key, p.design, p.overrides, p.workload) for p in plan.points if p.error is None}
+    outcomes = store.read(tasks)
+    missing = [task for key, task in tasks.items() if key not in outcomes]
+    hopeless = sum(point.error is not None for point in plan.points)
+    repeated = len(plan.points) - hopeless - len(tasks)
+    begin = time.perf_counter()
+    computed = 0
+
+    def tell() -> None:
+        failed = hopeless + sum(outcome.status != FINISHED for outcome in outcomes.values())
+        done = hopeless + len(outcomes) + (repeated if len(outcomes) == len(tasks) else 0)
+        progress(Progress(done, len(plan.points), failed, computed, time.perf_counter() - begin))
+
+    tell()
+    shared = Shared(plan.designs, plan.workloads, plan.spec.fidelity)
+    for batch in _evaluated(missing, shared, workers):
+        store.add(batch)
+        outcomes |= {outcome.key: outcome for outcome in batch}
+        computed += len(batch)
+        tell()
+    return outcomes, computed
+
+
+def _evaluated(tasks: Sequence[Task], shared: Shared, workers: int | None) -> Iterator[list[Outcome]]:
+    """Yield outcomes a batch at a time; starts in this process, and takes more when the work is worth it."""
+    most = min(workers or cores(), len(tasks))
+    if workers is not None and most > 1:
+        yield from evaluate_in_pool(tasks, shared, most)
+        return
+    batch: list[Outcome] = []
+    begin = time.perf_counter()
+    for number, task in enumerate(tasks):
+        batch.append(evaluate(task, shared))
+        if time.perf_counter() - begin < BATCH_SECONDS and number + 1 < len(tasks):
+            continue
+        yield batch
+        # The first point also pays for loading kernels.
+        timed = batch[1:] if number + 1 == len(batch) else batch
+        batch = []
+        begin = time.perf_counter()
+        left = tasks[number + 1 :]
+        if most > 1 and timed and left:
+            mean = sum(outcome.seconds for outcome in timed) / len(timed)
+            if mean * len(left) * (1 - 1 / most) > WORKER_START_SECONDS:
+                yield from evaluate_in_pool(left, shared, min(most, len(left)))
+                return
+
+
+def _write(plan: Plan, result: SweepResult, started: str) -> None:
+    write_if_changed(result.folder / "table.csv", to_csv(result.columns, result.rows))
+    if plan.spec.output.plots:
+        from accel_sim.explore.plots import draw
+
+        draw(plan.spec, result, result.folder / "plots")
+    text = json.dumps(manifest(plan, result, started), indent=2, ensure_ascii=False, default=str)
+    write_if_changed(result.folder / "manifest.json", text + "\n")

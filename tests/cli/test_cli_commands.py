@@ -1,0 +1,174 @@
+"""What the commands print for people and for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+
+import pytest
+
+from accel_sim import __version__, simulate
+from accel_sim.cli import main
+from accel_sim.config import zoo
+
+DESIGN = zoo.folder("designs") / "os_16x16.yaml"
+GEMMS = """\
+name: small
+gemms:
+  - {name: first, m: 64, n: 64, k: 64}
+  - {name: second, m: 32, n: 64, k: 64}
+"""
+
+
+@pytest.fixture
+def gemms(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(GEMMS)
+    return str(path)
+
+
+def printed(capsys, *arguments: str, code: int = 0) -> str:
+    assert main(arguments) == code
+    return capsys.readouterr().out
+
+
+def test_help_reads_like_a_table_of_contents(capsys):
+    text = printed(capsys, "--help")
+    for command in ("run", "compare", "sweep", "show", "list", "validate"):
+        assert re.search(rf"^[│ ]*{command} ", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", ["run", "compare", "sweep", "show", "list", "validate"])
+def test_every_command_explains_itself(capsys, command):
+    assert "Usage: accel-sim" in printed(capsys, command, "--help")
+
+
+def test_version(capsys):
+    assert printed(capsys, "--version") == f"accel-sim {__version__}\n"
+
+
+def test_run_prints_the_figures_of_simulate(capsys, gemms):
+    text = printed(capsys, "run", "os_16x16", gemms)
+    result = simulate("os_16x16", gemms)
+    assert f"{result.cycles:,.0f} cycles" in text
+    for word in (
+        "latency",
+        "energy",
+        "area",
+        "utilization",
+        "npu",
+        "dram",
+        "first",
+        "second",
+        "simulating took",
+    ):
+        assert word in text
+
+
+def test_run_as_json_prints_nothing_else(capsys, gemms):
+    data = json.loads(printed(capsys, "run", "os_16x16", gemms, "--json", "-"))
+    result = simulate("os_16x16", gemms)
+    assert data["metrics"]["latency_s"] == result.latency_s
+    assert data["metrics"]["energy_j"] == result.energy_j
+    assert len(data["operators"]) == 2
+    assert data["timing"]["simulating_s"] > 0
+
+
+def test_run_writes_the_files_asked_for(capsys, gemms, tmp_path):
+    files = {kind: tmp_path / f"out.{kind}" for kind in ("json", "csv", "trace")}
+    options = [part for kind, file in files.items() for part in (f"--{kind}", str(file))]
+    printed(capsys, "run", "os_16x16", gemms, *options)
+    assert json.loads(files["json"].read_text())["design"] == "os_16x16"
+    with files["csv"].open() as text:
+        assert [row["operator"] for row in csv.DictReader(text)] == ["first", "second"]
+    assert files["trace"].stat().st_size > 0
+
+
+def test_settings_and_phase_options_reach_the_simulation(capsys):
+    options = ["--phase", "decode", "--batch", "2", "--context", "64", "--fidelity", "roofline"]
+    options += ["--set", "npu.rows=32", "--set", "workload.formats.weights=int8", "--json", "-"]
+    data = json.loads(printed(capsys, "run", "os_16x16", "gpt2", *options))
+    expected = simulate(
+        "os_16x16",
+        "gpt2",
+        overrides={
+            "npu.rows": 32,
+            "workload.formats.weights": "int8",
+            "workload.phase.phase": "decode",
+            "workload.phase.batch": 2,
+            "workload.phase.context": 64,
+        },
+        fidelity="roofline",
+    )
+    assert data["phase"] == {"phase": "decode", "batch": 2, "context": 64}
+    assert data["metrics"] == expected.metrics()
+
+
+def test_compare_prints_ratios_to_the_first(capsys, gemms):
+    text = printed(capsys, "compare", "os_16x16", "edge_npu", "--workload", gemms)
+    assert re.search(r"^macs .*\(1\)$", text, re.MULTILINE)
+    data = json.loads(printed(capsys, "compare", "os_16x16", "edge_npu", "--workload", gemms, "--json"))
+    first, second = (entry["metrics"]["latency_s"] for entry in data)
+    assert data[1]["ratio"]["latency_s"] == second / first
+    assert set(data[0]["ratio"].values()) <= {1.0, None}
+
+
+def test_show_of_a_design(capsys):
+    text = printed(capsys, "show", "edge_npu")
+    for word in ("clock", "peak", "bandwidth", "ridge point", "area", "leakage", "systolic_array", "2 MiB"):
+        assert word in text
+    data = json.loads(printed(capsys, "show", "edge_npu", "--json", "--set", "npu.rows=32"))
+    assert data["components"]["npu"]["rows"] == 32
+    assert data["peak_macs_per_s"] == 32 * 64 * 1e9
+    assert data["total_area_mm2"] == pytest.approx(sum(sum(a.values()) for a in data["area_mm2"].values()))
+
+
+def test_show_of_a_workload(capsys):
+    text = printed(capsys, "show", "llama3_8b")
+    for word in (
+        "8,030,261,248",
+        "prefill (batch 1, sequence 2048)",
+        "decode (batch 1, context 2048)",
+        "128 KiB",
+    ):
+        assert word in text
+    data = json.loads(printed(capsys, "show", "llama3_8b", "--phase", "decode", "--context", "9", "--json"))
+    assert list(data["phases"]) == ["decode (batch 1, context 9)"]
+    assert data["parameters"] == data["published"]["parameters"]
+
+
+def test_show_says_why_a_count_differs_from_the_published_one(capsys):
+    different = [n for n in zoo.entries("workloads") if "note:" in zoo.entries("workloads")[n].read_text()]
+    assert different
+    data = json.loads(printed(capsys, "show", different[0], "--json"))
+    assert data["published"]["note"]
+
+
+def test_show_takes_files_of_either_kind(capsys, gemms):
+    assert "small" in printed(capsys, "show", gemms)
+    assert "ridge point" in printed(capsys, "show", str(DESIGN))
+
+
+@pytest.mark.parametrize("kind", ["designs", "workloads", "sweeps", "components", "suites"])
+def test_list_has_a_description_of_everything(capsys, kind):
+    entries = json.loads(printed(capsys, "list", kind, "--json"))
+    assert entries
+    assert all(entry["description"] for entry in entries)
+    text = printed(capsys, "list", kind)
+    assert all(entry["name"] in text for entry in entries)
+
+
+def test_validate_prints_the_table_and_the_verdict(capsys):
+    text = printed(capsys, "validate", "models")
+    assert text.rstrip().endswith("passed")
+    data = json.loads(printed(capsys, "validate", "models", "--json"))
+    assert data["passed"] is True
+    assert set(data["columns"]) <= set(data["rows"][0])
+
+
+def test_a_table_for_a_pipe_is_plain_and_aligned(capsys):
+    lines = printed(capsys, "list", "suites").splitlines()
+    assert lines[0].split() == ["name", "description"]
+    starts = {line.index(line.split(maxsplit=1)[1]) for line in lines}
+    assert len(starts) == 1

@@ -1,0 +1,154 @@
+"""No operator computes on data that is not there yet: read from traces."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from small_graphs import assert_sound, conv, gemm, graph, run
+
+from accel_sim.hardware.design import load_design
+from accel_sim.mapping.plan import Place
+from accel_sim.testing.chips import small_chip
+from accel_sim.workload import load_workload, lower
+from accel_sim.workload.operators import Gemm, Routing
+
+CHIPS = {
+    "kept on chip": {"scratchpad.capacity": "1 MiB", "accumulator.capacity": "256 KiB"},
+    "through memory": {"scratchpad.capacity": "8 KiB", "mapping.resident_fraction": 0},
+}
+
+
+def times(result, operator, stream):
+    """Sorted (start, end) of what an operator did in a stream."""
+    return sorted(
+        (start, end) for name, s, _, start, end in result.intervals() if (name, s) == (operator, stream)
+    )
+
+
+@pytest.mark.parametrize("place", CHIPS)
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(
+    st.integers(1, 3),
+    st.integers(5, 40),
+    st.integers(1, 5),
+    st.integers(1, 3),
+    st.integers(0, 2),
+    st.integers(1, 2),
+)
+def test_a_convolution_never_starts_on_rows_that_its_producer_has_not_finished(
+    place, batch, height, kernel, stride, padding, dilation
+):
+    assume(height + 2 * padding >= dilation * (kernel - 1) + 1)
+    first = conv(batch, (4, 8), (height, 9), (1, 1), name="first", keep=True)
+    second = conv(
+        batch,
+        (8, 4),
+        (height, 9),
+        (kernel, 1),
+        (stride, 1),
+        (padding, 0),
+        (dilation, 1),
+        name="second",
+        source=first.output,
+    )
+    result = run(graph(first, second), small_chip(CHIPS[place]))
+    assert_sound(result)
+    maker, reader = (mapped.tiling for mapped in result.compiled.mapped)
+    on_chip = result.compiled.mapped[0].segment.place is Place.CHIP
+    finished = times(result, "first", "matrix" if on_chip else "store")
+    size = reader.tiling.sizes[0]
+    per_maker = len(finished) // max(1, -(-maker.product.rows // maker.tiling.sizes[0]))
+    starts = times(result, "second", "matrix")
+    if not (maker.rows_in_order and reader.rows_in_order):
+        assert starts[0][0] >= finished[-1][1] or not maker.rows_in_order
+        return
+    per_reader = len(starts) // max(1, -(-reader.product.rows // size))
+    for index in range(-(-reader.product.rows // size)):
+        needed = 0
+        for row in range(index * size, min((index + 1) * size, reader.product.rows)):
+            image, inside = divmod(row, second.out_height)
+            last = min(inside * stride + dilation * (kernel - 1) - padding, height - 1)
+            needed = max(needed, image * height + last + 1)
+        tile = -(-needed // maker.tiling.sizes[0])
+        if tile:
+            assert starts[index * per_reader][0] >= finished[tile * per_maker - 1][1]
+
+
+@pytest.mark.parametrize("place", CHIPS)
+def test_a_reader_of_rows_in_order_starts_before_its_producer_has_finished(place):
+    first = conv(1, (4, 8), (64, 32), (1, 1), name="first", keep=True)
+    second = conv(1, (8, 4), (64, 32), (3, 1), name="second", source=first.output)
+    result = run(graph(first, second), small_chip(CHIPS["through memory"]))
+    maker, reader = (mapped.tiling for mapped in result.compiled.mapped)
+    if maker.rows_in_order and reader.rows_in_order:
+        assert times(result, "second", "load")[1][0] < times(result, "first", "store")[-1][1]
+
+
+def test_a_tensor_in_memory_is_loaded_only_after_it_is_stored():
+    first = gemm(64, 64, 32, name="first", keep=True)
+    second = gemm(64, 16, 64, name="second", source=first.output)
+    result = run(graph(first, second), small_chip(CHIPS["through memory"]))
+    stores, computes = times(result, "first", "store"), times(result, "second", "matrix")
+    assert computes[0][0] >= stores[0][1]
+    if not result.compiled.mapped[1].tiling.rows_in_order:
+        assert computes[0][0] >= stores[-1][1]
+
+
+def test_experts_load_their_weights_only_after_the_routing_has_chosen_them():
+    work = lower(
+        load_workload("mixtral_8x7b", overrides={"phase.phase": "decode", "model.num_hidden_layers": 2})
+    )
+    result = run(work, load_design("npu_128x128_hbm"))
+    (layers,) = (b for b in work.blocks if b.repeat == 2)
+    (routing,) = (op.name for op in layers.operators if isinstance(op, Routing))
+    expert = next(op.name for op in layers.operators if isinstance(op, Gemm) and len(op.inputs) > 1)
+    chosen, loads = times(result, routing, "vector"), times(result, expert, "load")
+    assert loads[0][0] >= chosen[0][1]
+    assert loads[-1][1] >= chosen[-1][1]
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides"),
+    [
+        ("llama3_2_1b", {"model.num_hidden_layers": 3, "phase.phase": "prefill", "phase.sequence": 64}),
+        ("gemma2_2b", {"model.num_hidden_layers": 4, "phase.phase": "decode", "phase.context": 100}),
+        ("vit_ti_16", {"model.num_hidden_layers": 2}),
+        ("bert_base", {"model.num_hidden_layers": 2, "phase.sequence": 64}),
+    ],
+)
+@pytest.mark.parametrize("design", ["os_16x16", "npu_128x128_hbm"])
+def test_layers_compute_in_order_from_the_embedding_to_the_head(name, overrides, design):
+    formats = {f"formats.{tensor}": "bf16" for tensor in ("weights", "activations", "kv_cache")}
+    work = lower(load_workload(name, overrides=formats | overrides))
+    result = run(work, load_design(design))
+    per_layer = next(b for b in work.blocks if b.repeat > 1 or b.name.startswith("layers"))
+    first_gemm, *_, last_gemm = (op.name for op in per_layer.operators if isinstance(op, Gemm))
+    starts, ends = times(result, first_gemm, "matrix"), times(result, last_gemm, "matrix")
+    assert len(starts) % per_layer.repeat == len(ends) % per_layer.repeat == 0
+    per_start, per_end = len(starts) // per_layer.repeat, len(ends) // per_layer.repeat
+    for layer in range(per_layer.repeat - 1):
+        # The residual stream of one layer is complete in rows before the next layer multiplies these rows.
+        assert starts[(layer + 1) * per_start][0] >= ends[layer * per_end][1]
+    head = next(op.name for op in work.blocks[-1].operators if isinstance(op, Gemm))
+    assert times(result, head, "matrix")[0][0] >= ends[0][1]
+
+
+def test_repeating_a_block_takes_as_long_as_writing_it_out():
+    """The tensor carried from layer to layer costs the same in a loop as between different blocks."""
+    from small_graphs import block
+
+    from accel_sim.workload.graph import Graph
+
+    def layer(index):
+        source = gemm(32, 32, 32, name=f"before{index}", keep=True).output
+        return gemm(32, 32, 32, name=f"layer{index}", source=source, keep=True)
+
+    repeated = run(graph(layer(0), repeat=4), small_chip(CHIPS["kept on chip"]))
+    blocks = tuple(
+        replace(block(layer(i), name=f"block{i}"), input=f"before{i}", output=f"layer{i}") for i in range(4)
+    )
+    written = run(Graph("written", blocks), small_chip(CHIPS["kept on chip"]))
+    assert repeated.ticks == written.ticks
