@@ -14,9 +14,19 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+# A column that may wrap is not made narrower than this.
+NARROWEST = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: its heading, and whether its values are numbers (aligned to the right)."""
+    """A column of a table.
+
+    Attributes:
+        title: heading.
+        number: whether its values are numbers, which are aligned to the right.
+        wraps: whether long values may take several lines on a terminal.
+    """
 
     title: str
     number: bool = False
@@ -72,11 +82,16 @@ def line(text: str) -> None:
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows of text under their headings."""
-    if sys.stdout.isatty():
-        _rich_table(columns, rows)
-        return
+    """Print rows of text under their headings; a table that is too wide for the terminal stays whole."""
     widths = [max(len(c.title), *(len(row[i]) for row in rows), 0) for i, c in enumerate(columns)]
+    if sys.stdout.isatty():
+        least = sum(
+            min(width, NARROWEST) if column.wraps else width
+            for column, width in zip(columns, widths, strict=True)
+        )
+        if least + 3 * len(columns) <= console().width:
+            _rich_table(columns, rows)
+            return
     for row in ([c.title for c in columns], *rows):
         cells = [
             cell.rjust(width) if column.number else cell.ljust(width)

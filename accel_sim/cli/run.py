@@ -27,8 +27,8 @@ class Files:
     trace: Path | None = None
     csv: Path | None = None
 
-    def check(self) -> None:
-        """Refuse folders that do not exist before time is spent on a run.
+    def check(self, fidelity: str) -> None:
+        """Refuse what cannot be written before time is spent on a run.
 
         Raises:
             InputError: a file that cannot be written.
@@ -42,6 +42,10 @@ class Files:
                 raise InputError(f"{option} {path}: is a folder, not a file")
             if not path.parent.is_dir():
                 raise InputError(f"{option} {path}: no such folder: {path.parent}")
+        if self.trace is not None and not self.trace.name.endswith((".json", ".json.gz")):
+            raise InputError(f"--trace {self.trace}: must be called *.json or *.json.gz")
+        if self.trace is not None and fidelity == "roofline":
+            raise InputError("--trace: a roofline has no timeline; use --fidelity tile")
 
 
 @dataclass(slots=True)
@@ -83,7 +87,7 @@ def run(
     design: str, workload: str, options: PhaseOptions, settings: list[str], fidelity: str, files: Files
 ) -> None:
     """Simulate, print the summary, write the files asked for."""
-    files.check()
+    files.check(fidelity)
     overrides = phase_overrides(workload, options, parse_settings(settings))
     with waiting(f"{workload} on {design}"), timed() as timing:
         result = simulate(design, workload, overrides=overrides, fidelity=fidelity)
@@ -114,8 +118,9 @@ def print_summary(result: Result) -> None:
         f"{result.workload.name} on {result.design.name}: {describe_phase(result.workload.phase)}, "
         f"fidelity {result.fidelity}"
     )
-    if result.settings:
-        line("with " + ", ".join(f"{path}={value}" for path, value in result.settings.items()))
+    shown = {path: v for path, v in result.settings.items() if not path.startswith("workload.phase.")}
+    if shown:
+        line("with " + ", ".join(f"{path}={value}" for path, value in shown.items()))
     line("")
     facts(_figures(result))
     heading("Energy and area by component")
@@ -133,7 +138,7 @@ def _figures(result: Result) -> list[tuple[str, str, str]]:
     latency = metrics["latency_s"]
     bandwidth = metrics["memory_bytes"] / latency if latency else 0.0
     most = design.memory_bandwidth_bytes_per_s
-    rate = "images/s" if result.workload.phase.phase == "inference" else "tokens/s"
+    rate = {"inference": "inputs/s", "prefill": "prompts/s"}.get(result.workload.phase.phase, "tokens/s")
     peak = design.peak_macs_per_s
     return [
         (

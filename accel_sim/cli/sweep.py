@@ -86,22 +86,17 @@ def _as_data(result: SweepResult) -> dict[str, Any]:
 def _print(result: SweepResult) -> None:
     metrics = [name for name in result.columns if name not in (*result.inputs, "feasible", "error")]
     known = len(result.rows) - result.failed - result.computed
-    line(
-        f"{result.name}: {len(result.rows)} points, {result.computed} simulated now"
-        + (f", {known} there already" if known > 0 else "")
-    )
+    there = f", {known} there already" if known > 0 else ""
+    line(f"{result.name}: {len(result.rows)} points, {result.computed} simulated now{there}")
     for title, members in by_workload(result).items():
         feasible = [m for m in members if result.rows[m].get("feasible") is not False]
+        what = "points" if len(feasible) == len(members) else "feasible points"
+        heading(f"{title}: best {metrics[0]} of {len(feasible)} {what}")
         best = sorted(feasible, key=lambda m: rank(metrics[0], result.metrics[m][metrics[0]]))[:TOP_ROWS]
-        heading(
-            f"{title}: best {metrics[0]} of {len(feasible)} feasible points"
-            if len(feasible) < len(members)
-            else f"{title}: best {metrics[0]} of {len(members)} points"
-        )
         inputs = [
-            n
-            for n in result.inputs
-            if n not in ("workload", "phase") and result.rows[members[0]].get(n) is not None
+            name
+            for name in result.inputs
+            if name not in ("workload", "phase") and _varies(result, members, name)
         ]
         columns = [Column(name) for name in inputs] + [Column(name, number=True) for name in metrics]
         rows = [
@@ -116,3 +111,7 @@ def _print(result: SweepResult) -> None:
     for name in ("table.csv", "manifest.json", "plots"):
         if (result.folder / name).exists():
             line(str(result.folder / name))
+
+
+def _varies(result: SweepResult, members: list[int], name: str) -> bool:
+    return len({str(result.rows[m][name]) for m in members}) > 1

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from accel_sim.config import zoo
 from accel_sim.config.errors import InputError, UnknownKeyError, shortened
 
 Key = str | int
@@ -70,7 +71,7 @@ def load_document(path: Path | str, source: str | None = None) -> Document:
         InputError: no such file, not text, not YAML, a key given twice.
     """
     path = Path(path)
-    name = source or str(path)
+    name = source or zoo.title(path)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -100,6 +101,8 @@ def _parse(text: str, source: str) -> Document:
         with warnings.catch_warnings():
             # Of an anchor given twice, which is legal.
             warnings.simplefilter("ignore")
+            if "&" in text and "*" in text:
+                _refuse_cycles(YAML(typ="rt", pure=True).compose(text), source)
             tree = yaml.load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -125,8 +128,27 @@ def _parse(text: str, source: str) -> Document:
     try:
         data = plain.of(tree, ())
     except RecursionError:
-        raise InputError(f"{source}: nested too deeply, or an anchor that contains itself") from None
+        raise InputError(f"{source}: nested too deeply") from None
     return Document(source, data, plain.lines)
+
+
+def _refuse_cycles(root: Any, source: str) -> None:
+    """Refuse an anchor that contains itself, which would be read as nothing where it does."""
+    finished: set[int] = set()
+
+    def visit(node: Any, above: frozenset[int]) -> None:
+        if id(node) in above:
+            place = f"{source}:{node.start_mark.line + 1}"
+            raise InputError(f"{place}: anchor '&{node.anchor}' contains itself")
+        if id(node) in finished or not isinstance(node.value, list):
+            return
+        for child in node.value:
+            for part in child if isinstance(child, tuple) else (child,):
+                visit(part, above | {id(node)})
+        finished.add(id(node))
+
+    if root is not None:
+        visit(root, frozenset())
 
 
 def parse_scalar(text: str) -> Any:

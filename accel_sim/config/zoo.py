@@ -21,6 +21,12 @@ def entries(kind: str) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder(kind).glob("*.yaml"))}
 
 
+def title(path: Path) -> str:
+    """Return how to call a file in messages: one that was found by its name keeps that, wherever it is."""
+    shipped = any(path.parent == folder(kind) for kind in KINDS)
+    return path.name if shipped else str(path)
+
+
 def find(kind: str, name: str | Path) -> Path:
     """Return the file for a path that exists or for the name of a shipped entry.
 

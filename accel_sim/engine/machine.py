@@ -498,18 +498,16 @@ def _stream_repeats(st, row, s, period):
     """How many more periods stream s will go through as it went through the last; sets its SHIFT."""
     old = st.saved
     now = st.clock[NOW]
-    for column in (PC, DEPTH, STATUS, LACKS, VARIANT, POST_SIZE):
+    for column in (PC, DEPTH, STATUS, LACKS, POST_SIZE):
         if st.stream[s, column] != old.stream[row, s, column]:
             return 0
     repeat = NEVER
     shift = 0
     for d in range(st.stream[s, DEPTH]):
-        if st.loops[s, d, COUNT] != old.loops[row, s, d, COUNT]:
-            return 0
         moved = st.loops[s, d, INDEX] - old.loops[row, s, d, INDEX]
         if moved == 0:
             continue
-        # An outer and an inner loop that both moved are not in the same phase.
+        # Two loops that both moved are not in the same phase, and amounts that depend on an index differ.
         if moved < 0 or shift > 0 or st.loops[s, d, USES] != old.loops[row, s, d, USES]:
             return 0
         shift = period

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from accel_sim.config import Document, InputError, check, did_you_mean, load_document, override, zoo
 from accel_sim.config.units import Hertz, Nanometres, Volts
@@ -40,6 +40,13 @@ class Technology(BaseModel):
 
         node_factors(value)
         return value
+
+    @model_validator(mode="after")
+    def _runs_at(self) -> Technology:
+        from accel_sim.technology import node_factors
+
+        node_factors(self.node, self.voltage)
+        return self
 
 
 class MappingPolicy(BaseModel):

@@ -94,7 +94,7 @@ def query_blocks(op: Attention, queries: int, keys: int) -> tuple[QueryBlocks, .
     if growing:
         first = seen(queries, queries)
         trips, last = -(-first // keys), first - (-(-first // keys) - 1) * keys
-        groups.append(QueryBlocks(queries, growing, trips, queries // keys, last))
+        groups.append(QueryBlocks(queries, growing, trips, queries // keys if growing > 1 else 0, last))
     if whole > growing:
         groups.append(_blocks(queries, whole - growing, seen(op.query_length, queries), keys))
     if rest:

@@ -124,7 +124,7 @@ def search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | None
     key = (product, tile_bytes)
     if key not in machine.memo:
         machine.memo[key] = _search(product, machine, tile_bytes)
-    return machine.memo[key]  # type: ignore[no-any-return]
+    return machine.memo[key]
 
 
 def _search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | None:
@@ -221,7 +221,7 @@ def _overlaps(product: Product, m: np.ndarray) -> np.ndarray:
     """Return float64[t], left rows of all tiles of m units over the rows touched at all: 1 without a halo."""
     trips = -(-product.rows // m)
     images = -(-product.rows // product.image_rows)
-    whole = images * product.input_rows
+    whole = max(1, images * product.input_rows)
     rows = (trips - 1) * _left_rows(product, m) + _left_rows(product, product.rows - (trips - 1) * m)
     return np.maximum(rows / whole, 1.0)
 

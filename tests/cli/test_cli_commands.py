@@ -76,7 +76,8 @@ def test_run_as_json_prints_nothing_else(capsys, gemms):
 
 
 def test_run_writes_the_files_asked_for(capsys, gemms, tmp_path):
-    files = {kind: tmp_path / f"out.{kind}" for kind in ("json", "csv", "trace")}
+    names = {"json": "figures.json", "csv": "operators.csv", "trace": "trace.json.gz"}
+    files = {kind: tmp_path / name for kind, name in names.items()}
     options = [part for kind, file in files.items() for part in (f"--{kind}", str(file))]
     printed(capsys, "run", "os_16x16", gemms, *options)
     assert json.loads(files["json"].read_text())["design"] == "os_16x16"
@@ -172,3 +173,16 @@ def test_a_table_for_a_pipe_is_plain_and_aligned(capsys):
     assert lines[0].split() == ["name", "description"]
     starts = {line.index(line.split(maxsplit=1)[1]) for line in lines}
     assert len(starts) == 1
+
+
+@pytest.mark.parametrize("width", ["40", "80", "300"])
+def test_no_value_is_cut_on_a_terminal_of_any_width(capsys, monkeypatch, gemms, width):
+    plain = printed(capsys, "show", "edge_npu") + printed(capsys, "run", "os_16x16", gemms)
+    monkeypatch.setenv("COLUMNS", width)
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    terminal = printed(capsys, "show", "edge_npu") + printed(capsys, "run", "os_16x16", gemms)
+    values = re.findall(r"[\d.]+ (?:mm²|[munµ]?[JsW])\b", plain.partition("simulating took")[0])
+    assert len(values) > 30
+    joined = " ".join(terminal.split())
+    assert not [value for value in values if value not in joined]

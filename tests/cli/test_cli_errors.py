@@ -16,10 +16,10 @@ MISTAKES = [
         "npu_128x128_hbm",
     ),
     (["run", "edge_npu", "llama3_8"], "no shipped workload", "llama3_8b"),
-    (["run", "edge_npu"], "Missing argument", "WORKLOAD"),
+    (["run", "edge_npu"], "Missing argument", "'workload'"),
     (["rum", "a", "b"], "No such command", "run"),
     (["run", "a", "b", "--phse", "x"], "No such option", "--phase"),
-    (["run", "edge_npu", "llama3_8b", "--batch", "x"], "--batch", "not a valid int"),
+    (["run", "edge_npu", "llama3_8b", "--batch", "x"], "--batch", "valid integer"),
     (["run", "edge_npu", "llama3_8b", "--batch", "0"], "phase.batch = 0", "at least 1"),
     (["run", "edge_npu", "llama3_8b", "--context", "8"], PREFILL_TAKES, "--phase decode"),
     (
@@ -45,6 +45,8 @@ MISTAKES = [
     (["run", "edge_npu", "llama3_8b", "--fidelity", "tiles"], "fidelity = tiles", "tile"),
     (["run", "edge_npu", "llama3_8b", "--json", "/nowhere/x.json"], "no such folder", "/nowhere"),
     (["run", "edge_npu", "llama3_8b", "--csv", "."], "is a folder", ""),
+    (["run", "edge_npu", "llama3_8b", "--trace", "x.txt"], "--trace x.txt", "*.json.gz"),
+    (["run", "edge_npu", "llama3_8b", "--trace", "x.json", "--fidelity", "roofline"], "no timeline", "tile"),
     (["run", "tpu_v1", "llama3_8b"], "int8", ""),
     (["compare", "edge_npu", "-w", "llama3_8b"], "at least two designs", ""),
     (["compare", "edge_npu", "os_16x16"], "Missing option", "--workload"),
@@ -72,8 +74,11 @@ def test_a_mistake_is_explained_in_one_line(capsys, arguments, message, hint):
 
 
 def test_a_buffer_that_is_too_small_is_a_failed_run(capsys):
-    assert main(["run", "os_16x16", "gemm_sweep", "--set", "scratchpad.capacity=1 KiB"]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
+    tiny = [f"scratchpad.{name}" for name in ("capacity=8 B", "width=1", "banks=1")]
+    assert main(["run", "os_16x16", "gemm_sweep", *(part for value in tiny for part in ("--set", value))]) == 1
+    streams = capsys.readouterr()
+    assert "no tile of" in streams.err
+    assert streams.err.count("\n") == 1
 
 
 def test_a_name_of_both_kinds_asks_for_the_file(capsys, monkeypatch):

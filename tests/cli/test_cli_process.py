@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -78,19 +80,12 @@ def test_output_is_the_same_text_in_any_locale():
 
 @pytest.mark.slow
 def test_a_wheel_works_from_any_folder(tmp_path):
-    pytest.importorskip("setuptools")
     source, wheels, target = tmp_path / "source", tmp_path / "wheels", tmp_path / "target"
     _copy_tree(source)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
-    built = subprocess.run(
-        [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(wheels), str(source)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if built.returncode and "setuptools" in built.stderr:
-        pytest.skip("the setuptools of this environment are too old to build")
-    assert built.returncode == 0, built.stderr
+    # With what is installed when that can build a wheel; else pip fetches what pyproject.toml asks for.
+    here = ["--no-build-isolation"] if int(version("setuptools").partition(".")[0]) >= 77 else []
+    subprocess.run([*pip, "wheel", "--no-deps", *here, "-w", str(wheels), str(source)], check=True)
     (wheel,) = wheels.glob("*.whl")
     subprocess.run([*pip, "install", "--no-deps", "--target", str(target), str(wheel)], check=True)
     elsewhere = tmp_path / "elsewhere"
@@ -119,8 +114,6 @@ def test_a_wheel_works_from_any_folder(tmp_path):
 
 def _copy_tree(to: Path) -> None:
     """Copy what a wheel is built from, without caches and folders of results."""
-    import shutil
-
     to.mkdir()
     for name in ("accel_sim", "workloads", "designs", "sweeps"):
         shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from random_programs import TAGS, random_program
 
 from accel_sim.config.errors import RunError
-from accel_sim.engine import ProgramBuilder, execute
+from accel_sim.engine.execute import execute
+from accel_sim.engine.program import ProgramBuilder
 
 
 def run_or_error(builder, *, fold):
@@ -93,6 +94,19 @@ def test_a_wait_for_many_posts_ends_at_the_right_one(need):
     assert folded.steps < 100
 
 
+def test_a_wait_for_many_posts_ends_at_the_right_one_though_another_stream_takes_most():
+    builder = ProgramBuilder()
+    token, need = builder.token(), 1000
+    repeat(builder, builder.stream("giver"), [5000], (builder.unit("a"), 10, {"posts": [(token, 5)]}))
+    repeat(
+        builder, builder.stream("saver"), [1], (builder.unit("b"), 7, {"waits": [(token, need)], "mark": True})
+    )
+    repeat(builder, builder.stream("taker"), [3000], (builder.unit("c"), 10, {"waits": [(token, 4)]}))
+    folded, _ = assert_folds_exactly(builder)
+    # After the taker there is one more each time; the saver looks when the five have just come.
+    assert folded.elapsed_ticks[0] == 10 * (need - 4) + 7
+
+
 def test_what_has_accumulated_is_taken_exactly():
     builder = ProgramBuilder()
     rows, begin = builder.token(), builder.token()
@@ -155,6 +169,17 @@ def test_short_requests_beside_a_long_one_fold_until_it_ends():
     )
     folded, unfolded = assert_folds_exactly(builder)
     assert folded.steps < unfolded.steps / 20
+
+
+@pytest.mark.parametrize("quantum", [1, 2, 3, 7])
+def test_a_long_request_beside_short_ones_ends_on_time_whatever_its_length(quantum):
+    for long in range(1, 80):
+        builder = ProgramBuilder()
+        pipe = builder.pipe("dram", quantum)
+        repeat(builder, builder.stream("long"), [9], (pipe, long, {"mark": True}))
+        repeat(builder, builder.stream("short"), [99], (pipe, 2, {"mark": True}), (builder.unit("a"), 2, {}))
+        repeat(builder, builder.stream("other"), [299], (builder.unit("b"), 4, {"mark": True, "tag": 1}))
+        assert_folds_exactly(builder)
 
 
 def test_a_long_task_or_result_beside_short_tasks_ends_on_time():

@@ -8,8 +8,8 @@ from random_programs import TAGS, random_program
 from twin import DeadlockError, Twin
 
 from accel_sim.config.errors import RunError
-from accel_sim.engine import ProgramBuilder, execute, trace
-from accel_sim.engine.program import KIND, UNIT
+from accel_sim.engine.execute import execute, trace
+from accel_sim.engine.program import KIND, UNIT, ProgramBuilder
 
 random_source = st.randoms(use_true_random=False)
 many = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))

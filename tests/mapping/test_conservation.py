@@ -165,6 +165,13 @@ def test_a_chain_of_product_function_and_product_is_sound_fused_or_not(chip, m, 
     assert_same_unfolded(result)
 
 
+def test_a_convolution_that_sees_only_padding_loads_no_input():
+    op = conv(1, (2, 4), (1, 1), (2, 1), (5, 1), (2, 0))
+    result = run(graph(op), small_chip())
+    assert_sound(result)
+    assert result.events["memory_read_bytes"] == op.weights[0].bytes
+
+
 def test_operands_that_fit_on_chip_are_moved_once_where_bandwidth_is_scarce():
     buffers = {"scratchpad.capacity": "1 MiB", "accumulator.capacity": "256 KiB"}
     chip = small_chip(buffers | {"dram.channel_bandwidth": "100 MB/s"})

@@ -42,11 +42,11 @@ def test_a_convolution_never_starts_on_rows_that_its_producer_has_not_finished(
     place, batch, height, kernel, stride, padding, dilation
 ):
     assume(height + 2 * padding >= dilation * (kernel - 1) + 1)
-    first = conv(batch, (4, 8), (height, 9), (1, 1), name="first", keep=True)
+    first = conv(batch, (4, 8), (height, 24), (1, 1), name="first", keep=True)
     second = conv(
         batch,
         (8, 4),
-        (height, 9),
+        (height, 24),
         (kernel, 1),
         (stride, 1),
         (padding, 0),

@@ -79,7 +79,9 @@ def test_the_largest_runs_that_are_still_counted_are_counted_right():
     assert result.ticks < LARGEST_AMOUNT
 
 
-@pytest.mark.parametrize("value", [{"dram.channel_bandwidth": 1e-300}, {"dram.latency": "1e6 s", "clock": "1 THz"}])
+@pytest.mark.parametrize(
+    "value", [{"dram.channel_bandwidth": 1e-300}, {"dram.latency": "1e6 s", "clock": "1 THz"}]
+)
 def test_a_memory_too_slow_to_count_is_an_error_of_the_design(value):
     with pytest.raises(InputError, match="dram: is too slow to count"):
         resolve(small_chip(value))
