@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from accel_sim.config import Document, InputError, UnknownKeyError, did_you_mean, load_document
+from accel_sim.config import Document, InputError, did_you_mean
 from accel_sim.config.document import Key
+from accel_sim.explore.entries import PREFIX, DesignRow, WorkloadRow, bare, design_row, workload_row
 from accel_sim.explore.fingerprint import key_of, text_of_data, text_of_workload
 from accel_sim.explore.grid import Axis, check_size, combinations, read_axes
-from accel_sim.explore.spec import DesignEntry, SweepSpec, WorkloadEntry, locate
+from accel_sim.explore.spec import SweepSpec
 from accel_sim.hardware.design import Design, build_design
 from accel_sim.results.result import Result
 from accel_sim.simulation import FIDELITIES
 from accel_sim.workload import Workload, load_workload
 
-PREFIX = "workload."
 PHASE_COLUMNS = ("phase", "batch", "sequence", "context", "prompt", "output")
 
 
@@ -66,23 +66,6 @@ class Plan:
     metric_names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _DesignRow:
-    label: str
-    document: Document
-    settings: Mapping[str, Any]
-    axes: tuple[Axis, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _WorkloadRow:
-    label: str
-    path: Path
-    settings: Mapping[str, Any]
-    axes: tuple[Axis, ...]
-    workload: Workload
-
-
 def plan_sweep(spec: SweepSpec, document: Document, sweep_file: Path | None) -> Plan:
     """Return the points of a sweep.
 
@@ -99,9 +82,9 @@ def plan_sweep(spec: SweepSpec, document: Document, sweep_file: Path | None) -> 
     on_design = tuple(axis for axis in axes if not _is_of_workload(document, axis))
     on_workload = tuple(axis for axis in axes if axis not in on_design)
     files = [] if sweep_file is None else [sweep_file]
-    designs = [_design_row(e, i, document, sweep_file, on_design, files) for i, e in enumerate(spec.designs)]
+    designs = [design_row(e, i, document, sweep_file, on_design, files) for i, e in enumerate(spec.designs)]
     workloads = [
-        _workload_row(e, i, document, sweep_file, on_workload, files) for i, e in enumerate(spec.workloads)
+        workload_row(e, i, document, sweep_file, on_workload, files) for i, e in enumerate(spec.workloads)
     ]
     _check_labels(document, designs, workloads)
     check_size(document, [(*d.axes, *w.axes) for d in designs for w in workloads])
@@ -133,7 +116,7 @@ def _check_metric(document: Document, place: tuple[Key, ...], name: str, names: 
 
 
 def _grid_columns(
-    axes: tuple[Axis, ...], designs: list[_DesignRow], workloads: list[_WorkloadRow]
+    axes: tuple[Axis, ...], designs: list[DesignRow], workloads: list[WorkloadRow]
 ) -> tuple[str, ...]:
     """Return the paths of all axes: the common ones in the order of the file, then those of the entries."""
     own = [*(row.axes for row in designs), *(row.axes for row in workloads)]
@@ -147,137 +130,7 @@ def _is_of_workload(document: Document, axis: Axis) -> bool:
     return of_workload.pop()
 
 
-def _design_row(
-    entry: DesignEntry,
-    index: int,
-    document: Document,
-    sweep_file: Path | None,
-    common: tuple[Axis, ...],
-    files: list[Path],
-) -> _DesignRow:
-    place: tuple[Key, ...] = ("designs", index)
-    path = _located(document, "designs", (*place, "design"), entry.design, sweep_file)
-    files.append(path)
-    own = load_document(path)
-    for name in (*entry.settings, *entry.grid):
-        if name.startswith(PREFIX):
-            raise document.error(place, f"'{name}' is a path of a workload, and stands under a design")
-    design = _blamed(document, (*place, "set"), lambda: build_design(own, entry.settings), entry.settings)
-    axes = _joined(document, common, read_axes(document, entry.grid, (*place, "grid")), entry.settings)
-    for axis in axes:
-        _check_paths(document, axis, own.data, lambda values: build_design(own, {**entry.settings, **values}))
-    return _DesignRow(entry.name or design.name, own, entry.settings, axes)
-
-
-def _workload_row(
-    entry: WorkloadEntry,
-    index: int,
-    document: Document,
-    sweep_file: Path | None,
-    common: tuple[Axis, ...],
-    files: list[Path],
-) -> _WorkloadRow:
-    place: tuple[Key, ...] = ("workloads", index)
-    path = _located(document, "workloads", (*place, "workload"), entry.workload, sweep_file)
-    files.append(path)
-    for name in (*entry.settings, *entry.grid):
-        if not all(part.strip().startswith(PREFIX) for part in name.split(",")):
-            raise document.error(place, f"'{name}' stands under a workload, and does not begin with '{PREFIX}'")
-    settings = {name.removeprefix(PREFIX): value for name, value in entry.settings.items()}
-    phase = {f"phase.{name}": value for name, value in entry.phase.items()}
-    _blamed(document, (*place, "phase"), lambda: load_workload(path, overrides=phase), phase)
-    settings = phase | settings
-    workload = _blamed(document, (*place, "set"), lambda: load_workload(path, overrides=settings), settings)
-    axes = _joined(document, common, read_axes(document, entry.grid, (*place, "grid")), entry.settings)
-    data = {"workload": load_document(path).data if path.suffix != ".csv" else {}}
-    for axis in axes:
-        _check_paths(
-            document, axis, data, lambda values: load_workload(path, overrides=settings | _bare(values))
-        )
-    return _WorkloadRow(entry.name or workload.name, path, settings, axes, workload)
-
-
-def _located(document: Document, kind: str, place: tuple[Key, ...], name: str, sweep_file: Path | None) -> Path:
-    try:
-        return locate(kind, name, sweep_file)
-    except InputError as error:
-        raise InputError(f"{document.place(place)}: {error}") from None
-
-
-def _blamed(document: Document, place: tuple[Key, ...], build: Any, settings: Mapping[str, Any]) -> Any:
-    """Return what `build` returns; its errors name the sweep file too, where that has settings of its own."""
-    try:
-        return build()
-    except InputError as error:
-        where = f"{document.place(place)}: " if settings else ""
-        raise InputError(f"{where}{error}") from None
-
-
-def _joined(
-    document: Document, common: tuple[Axis, ...], own: tuple[Axis, ...], settings: Mapping[str, Any]
-) -> tuple[Axis, ...]:
-    """Return the axes of an entry: the common ones, then its own."""
-    taken = {path for axis in common for path in axis.paths} | set(settings)
-    for axis in own:
-        for path in axis.paths:
-            if path in taken:
-                raise document.error(axis.place, f"'{path}' is given twice")
-    for axis in common:
-        for path in axis.paths:
-            if path in settings:
-                raise document.error(axis.place, f"'{path}' is also under 'set'")
-    return (*common, *own)
-
-
-def _bare(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {path.removeprefix(PREFIX): value for path, value in values.items()}
-
-
-def _check_paths(document: Document, axis: Axis, data: Any, build: Any) -> None:
-    """Refuse an axis with a path that does not exist, whatever its values; wrong values are for the points."""
-    try:
-        build(next(axis.steps()))
-    except UnknownKeyError as error:
-        unknown = next((path for path in axis.paths if _is_unknown(build, path, axis)), axis.paths[0])
-        known = [*_dotted(data), *(f"{unknown.rpartition('.')[0]}.{name}" for name in _quoted(str(error)))]
-        raise InputError(
-            f"{document.place(axis.place)}: unknown path '{unknown}' in {_source(str(error))}"
-            f"{did_you_mean(unknown, known)}"
-        ) from None
-    except InputError:
-        return
-
-
-def _is_unknown(build: Any, path: str, axis: Axis) -> bool:
-    try:
-        build({path: next(axis.steps())[path]})
-    except UnknownKeyError:
-        return True
-    except InputError:
-        pass
-    return False
-
-
-def _quoted(message: str) -> list[str]:
-    """Return the name that a message suggests."""
-    _, found, rest = message.partition("did you mean '")
-    return [rest.partition("'")[0]] if found else []
-
-
-def _source(message: str) -> str:
-    """Return the file that a message begins with."""
-    return message.partition(":")[0].partition(",")[0]
-
-
-def _dotted(data: Any) -> Iterable[str]:
-    """Yield the dotted path of every key of nested mappings."""
-    if isinstance(data, dict):
-        for key, value in data.items():
-            yield str(key)
-            yield from (f"{key}.{path}" for path in _dotted(value))
-
-
-def _check_labels(document: Document, designs: list[_DesignRow], workloads: list[_WorkloadRow]) -> None:
+def _check_labels(document: Document, designs: list[DesignRow], workloads: list[WorkloadRow]) -> None:
     """Refuse rows of a table that could not be told apart."""
     seen: set[str] = set()
     for index, design in enumerate(designs):
@@ -292,13 +145,13 @@ def _check_labels(document: Document, designs: list[_DesignRow], workloads: list
         phases.add(label)
 
 
-def _metric_names(design: _DesignRow, workload: _WorkloadRow) -> tuple[str, ...]:
+def _metric_names(design: DesignRow, workload: WorkloadRow) -> tuple[str, ...]:
     empty = Result(build_design(design.document), workload.workload, "tile", stages=(), tokens=0)
     return tuple(empty.metrics())
 
 
 def _points(
-    spec: SweepSpec, designs: list[_DesignRow], workloads: list[_WorkloadRow]
+    spec: SweepSpec, designs: list[DesignRow], workloads: list[WorkloadRow]
 ) -> tuple[tuple[Point, ...], tuple[Workload, ...]]:
     """Return every point, and the workloads they refer to, each once."""
     resolved: dict[Workload, int] = {}
@@ -329,7 +182,7 @@ def _points(
     return tuple(points), tuple(resolved)
 
 
-def _chip(row: _DesignRow, values: dict[str, Any]) -> tuple[dict[str, Any], str, str | None]:
+def _chip(row: DesignRow, values: dict[str, Any]) -> tuple[dict[str, Any], str, str | None]:
     """Return the values, the text to hash, and what is wrong with them."""
     try:
         design: Design = build_design(row.document, {**row.settings, **values})
@@ -339,13 +192,13 @@ def _chip(row: _DesignRow, values: dict[str, Any]) -> tuple[dict[str, Any], str,
 
 
 def _variant(
-    row: _WorkloadRow, values: dict[str, Any], resolved: dict[Workload, int]
+    row: WorkloadRow, values: dict[str, Any], resolved: dict[Workload, int]
 ) -> tuple[dict[str, Any], dict[str, Any], int, str | None]:
     """Return the values, the phase, the workload's number, and what is wrong."""
     workload = row.workload
     if values:
         try:
-            workload = load_workload(row.path, overrides={**row.settings, **_bare(values)})
+            workload = load_workload(row.path, overrides={**row.settings, **bare(values)})
         except InputError as error:
             return values, row.workload.phase.model_dump(exclude_none=True), 0, f"InputError: {error}"
     index = resolved.setdefault(workload, len(resolved))

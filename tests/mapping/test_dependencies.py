@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from small_graphs import assert_sound, conv, gemm, graph, run
+from small_graphs import BF16, assert_sound, block, conv, elementwise, gemm, graph, run
 
+from accel_sim.engine.execute import trace
+from accel_sim.engine.program import TAG
 from accel_sim.hardware.design import load_design
 from accel_sim.mapping.plan import Place
 from accel_sim.testing.chips import small_chip
 from accel_sim.workload import load_workload, lower
+from accel_sim.workload.graph import Graph
 from accel_sim.workload.operators import Gemm, Routing
+from accel_sim.workload.tensors import Residency, Tensor
 
 CHIPS = {
     "kept on chip": {"scratchpad.capacity": "1 MiB", "accumulator.capacity": "256 KiB"},
@@ -28,8 +33,21 @@ def times(result, operator, stream):
     )
 
 
-@pytest.mark.parametrize("place", CHIPS)
-@settings(max_examples=25, deadline=None, derandomize=True)
+def left_loads(result, index):
+    """Sorted (start, end) of the loads of a product's left operand; `index`: of its segment."""
+    mapped = result.compiled.mapped[index]
+    nest = mapped.tiling
+    program = result.compiled.builder.build()[0]
+    rows = np.concatenate(list(trace(result.compiled.builder, len(result.compiled.mapped))))
+    load = [stream.name for stream in result.compiled.builder.streams].index("load")
+    own = rows[(rows[:, 0] == load) & (program.task[rows[:, 1], TAG] == mapped.tag)]
+    tasks = np.unique(own[:, 1])
+    # At one level of the nest the left operand is loaded before the right one.
+    left = own[own[:, 1] == tasks[0 if nest.left <= nest.right else -1]]
+    return sorted(map(tuple, left[:, 2:].tolist()))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     st.integers(1, 3),
     st.integers(5, 40),
@@ -38,8 +56,8 @@ def times(result, operator, stream):
     st.integers(0, 2),
     st.integers(1, 2),
 )
-def test_a_convolution_never_starts_on_rows_that_its_producer_has_not_finished(
-    place, batch, height, kernel, stride, padding, dilation
+def test_a_convolution_never_loads_rows_that_its_producer_has_not_stored(
+    batch, height, kernel, stride, padding, dilation
 ):
     assume(height + 2 * padding >= dilation * (kernel - 1) + 1)
     first = conv(batch, (4, 8), (height, 24), (1, 1), name="first", keep=True)
@@ -54,37 +72,55 @@ def test_a_convolution_never_starts_on_rows_that_its_producer_has_not_finished(
         name="second",
         source=first.output,
     )
-    result = run(graph(first, second), small_chip(CHIPS[place]))
+    result = run(graph(first, second), small_chip(CHIPS["through memory"]))
     assert_sound(result)
     maker, reader = (mapped.tiling for mapped in result.compiled.mapped)
-    on_chip = result.compiled.mapped[0].segment.place is Place.CHIP
-    finished = times(result, "first", "matrix" if on_chip else "store")
-    size = reader.tiling.sizes[0]
-    per_maker = len(finished) // max(1, -(-maker.product.rows // maker.tiling.sizes[0]))
-    starts = times(result, "second", "matrix")
+    stored, loads = times(result, "first", "store"), left_loads(result, 1)
     if not (maker.rows_in_order and reader.rows_in_order):
-        assert starts[0][0] >= finished[-1][1] or not maker.rows_in_order
+        assert loads[0][0] >= stored[-1][1]
         return
-    per_reader = len(starts) // max(1, -(-reader.product.rows // size))
-    for index in range(-(-reader.product.rows // size)):
+    size, trips = reader.tiling.sizes[0], -(-reader.product.rows // reader.tiling.sizes[0])
+    made, making = maker.tiling.sizes[0], -(-maker.product.rows // maker.tiling.sizes[0])
+    for index in range(trips):
         needed = 0
         for row in range(index * size, min((index + 1) * size, reader.product.rows)):
             image, inside = divmod(row, second.out_height)
             last = min(inside * stride + dilation * (kernel - 1) - padding, height - 1)
             needed = max(needed, image * height + last + 1)
-        tile = -(-needed // maker.tiling.sizes[0])
-        if tile:
-            assert starts[index * per_reader][0] >= finished[tile * per_maker - 1][1]
+        if needed:
+            ready = stored[-(-needed // made) * (len(stored) // making) - 1][1]
+            assert loads[index * (len(loads) // trips)][0] >= ready
 
 
-@pytest.mark.parametrize("place", CHIPS)
-def test_a_reader_of_rows_in_order_starts_before_its_producer_has_finished(place):
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(st.integers(1, 300), st.integers(1, 64), st.integers(1, 64))
+def test_a_product_never_starts_on_rows_that_the_vector_unit_has_not_finished(m, n, k):
+    source = Tensor("source", (m, k), BF16, Residency.IO)
+    first = elementwise("first", "gelu", source, keep=True)
+    result = run(
+        graph(first, gemm(m, n, k, name="second", source=first.output)), small_chip(CHIPS["kept on chip"])
+    )
+    assert_sound(result)
+    assert result.compiled.mapped[0].segment.place is Place.CHIP
+    reader = result.compiled.mapped[1].tiling
+    done, starts = times(result, "first", "vector"), times(result, "second", "matrix")
+    made = -(-m // len(done))
+    trips = -(-m // reader.tiling.sizes[0]) if reader.rows_in_order else 1
+    for index in range(trips):
+        needed = min(m, (index + 1) * reader.tiling.sizes[0]) if reader.rows_in_order else m
+        # All tiles of the vector unit but the last have the same rows.
+        ready = done[-(-needed // made) - 1][1]
+        assert starts[index * (len(starts) // trips)][0] >= ready
+
+
+def test_a_reader_of_rows_in_order_starts_before_its_producer_has_finished():
     first = conv(1, (4, 8), (64, 32), (1, 1), name="first", keep=True)
     second = conv(1, (8, 4), (64, 32), (3, 1), name="second", source=first.output)
     result = run(graph(first, second), small_chip(CHIPS["through memory"]))
     maker, reader = (mapped.tiling for mapped in result.compiled.mapped)
-    if maker.rows_in_order and reader.rows_in_order:
-        assert times(result, "second", "load")[1][0] < times(result, "first", "store")[-1][1]
+    assert maker.rows_in_order
+    assert reader.rows_in_order
+    assert left_loads(result, 1)[0][0] < times(result, "first", "store")[-1][1]
 
 
 def test_a_tensor_in_memory_is_loaded_only_after_it_is_stored():
@@ -138,9 +174,6 @@ def test_layers_compute_in_order_from_the_embedding_to_the_head(name, overrides,
 
 def test_repeating_a_block_takes_as_long_as_writing_it_out():
     """The tensor carried from layer to layer costs the same in a loop as between different blocks."""
-    from small_graphs import block
-
-    from accel_sim.workload.graph import Graph
 
     def layer(index):
         source = gemm(32, 32, 32, name=f"before{index}", keep=True).output
