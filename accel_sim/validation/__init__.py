@@ -1,0 +1,1 @@
+"""Validation: references as data, suites that compare with them, reports."""

@@ -30,7 +30,7 @@ def insert(text: str, table: str, markers: tuple[str, str] = MARKERS) -> str:
     """
     start, end = (text.find(marker) for marker in markers)
     if not 0 <= start < end:
-        raise InputError(f"README.md: the markers '{markers[0]}' and '{markers[1]}' are not there in this order")
+        raise InputError(f"README.md: '{markers[0]}' and '{markers[1]}' are not there in this order")
     return f"{text[: start + len(markers[0])]}\n{table}\n{text[end:]}"
 
 

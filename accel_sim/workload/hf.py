@@ -10,6 +10,7 @@ a `config.json`, which its owner fills as they like, and is a misspelling in a f
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from accel_sim.config import Document, InputError, check, did_you_mean
@@ -143,7 +144,7 @@ def _normalised(document: Document) -> Document:
             raise document.error(("model", key), f"is another name of '{name}', which has another value")
         model[name] = value
         lines.setdefault(("model", name), lines.get(("model", key), lines.get(("model",), 1)))
-    return _with_model(Document(document.source, document.data, lines), model)
+    return _with_model(replace(document, lines=lines), model)
 
 
 def _unnested(document: Document) -> Document:
@@ -158,7 +159,7 @@ def _unnested(document: Document) -> Document:
         ("model", *path[2:]): line for path, line in document.lines.items() if path[1:2] == ("text_config",)
     }
     outer = {key: model[key] for key in ("quantization_config", "is_encoder_decoder") if key in model}
-    document = Document(document.source, document.data, dict(document.lines) | moved)
+    document = replace(document, lines=dict(document.lines) | moved)
     return _with_model(document, text | outer | {"model_type": NESTED[kind]})
 
 

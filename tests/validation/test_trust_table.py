@@ -16,5 +16,5 @@ def test_the_error_table_of_the_readme_is_what_the_suites_say() -> None:
 
 
 def test_a_readme_without_markers_is_refused() -> None:
-    with pytest.raises(InputError, match="markers"):
+    with pytest.raises(InputError, match="not there in this order"):
         insert("nothing here", "table")
