@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -78,8 +78,9 @@ CHECKPOINT, SAVED, ITERATION, SAVE_AT, PERIOD_SIZE = range(5)
 # The kernels allocate nothing, so they go without numba's reference counts, whose atomic updates at every use
 # of an array would take most of the time. They are parts of one compiled function, because a call would have to
 # pass some thirty arrays.
-kernel = njit(cache=True, _nrt=False, error_model="numpy")
-part = njit(inline="always", _nrt=False)
+_UNCOUNTED: dict[str, Any] = {"_nrt": False}
+kernel = njit(cache=True, error_model="numpy", **_UNCOUNTED)
+part = njit(inline="always", **_UNCOUNTED)
 
 
 class Snapshots(NamedTuple):
@@ -157,12 +158,9 @@ def initial_state(program: Program, token_levels: np.ndarray, stream_starts: np.
     size = sum(prod(shape) for shape in shapes)
     memory = np.zeros(size, dtype=np.int64)
     saved = np.empty((s * MAX_DEPTH, size), dtype=np.int64)
-    state = State(
-        memory,
-        *_views(memory, shapes),
-        period=np.zeros((s * MAX_DEPTH, PERIOD_SIZE), dtype=np.int64),
-        saved=Snapshots(saved, *_views(saved, shapes)),
-    )
+    period = np.zeros((s * MAX_DEPTH, PERIOD_SIZE), dtype=np.int64)
+    snapshots = Snapshots._make([saved, *_views(saved, shapes)])
+    state = State._make([memory, *_views(memory, shapes), period, snapshots])
     state.stream[:, STATUS] = DONE
     state.stream[: len(stream_starts), STATUS] = READY
     state.stream[: len(stream_starts), PC] = stream_starts

@@ -73,6 +73,8 @@ def test_fused_and_split_execute_what_a_count_of_tiles_explains(queries, past, w
     pairs = queries * visible_keys(op)
     if which == "fused":
         assert isinstance(tiling, AttentionTiling)
+        if tiling.resident_keys:
+            assert result.events["memory_read_bytes"] == sum(tensor.bytes for tensor in op.inputs)
         pairs = 0
         for first in range(0, queries, tiling.queries):
             block = range(first, min(first + tiling.queries, queries))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from small_graphs import BF16, assert_sound, block, conv, elementwise, gemm, graph, run
 
@@ -56,6 +56,8 @@ def left_loads(result, index):
     st.integers(0, 2),
     st.integers(1, 2),
 )
+@example(3, 10, 5, 1, 0, 2)
+@example(3, 9, 5, 1, 0, 1)
 def test_a_convolution_never_loads_rows_that_its_producer_has_not_stored(
     batch, height, kernel, stride, padding, dilation
 ):
@@ -111,6 +113,25 @@ def test_a_product_never_starts_on_rows_that_the_vector_unit_has_not_finished(m,
         # All tiles of the vector unit but the last have the same rows.
         ready = done[-(-needed // made) - 1][1]
         assert starts[index * (len(starts) // trips)][0] >= ready
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(st.integers(1, 300), st.integers(1, 64), st.integers(1, 64))
+def test_a_vector_unit_never_loads_rows_that_a_product_has_not_stored(m, n, k):
+    first = gemm(m, n, k, name="first", keep=True)
+    work = graph(first, elementwise("second", "gelu", first.output))
+    result = run(work, small_chip(CHIPS["through memory"] | {"mapping.fuse_epilogues": False}))
+    assert_sound(result)
+    maker = result.compiled.mapped[0].tiling
+    stored, loads = times(result, "first", "store"), times(result, "second", "load")
+    taken = -(-m // len(loads))
+    if not maker.rows_in_order:
+        assert loads[0][0] >= stored[-1][1]
+        return
+    made, making = maker.tiling.sizes[0], -(-m // maker.tiling.sizes[0])
+    for index, (start, _) in enumerate(loads):
+        needed = min(m, (index + 1) * taken)
+        assert start >= stored[-(-needed // made) * (len(stored) // making) - 1][1]
 
 
 def test_a_reader_of_rows_in_order_starts_before_its_producer_has_finished():

@@ -217,6 +217,8 @@ def test_a_convolution_loads_no_row_twice_that_the_tile_before_it_has(
     result = run(graph(op), small_chip(CHIP | {"scratchpad.capacity": capacity}))
     nest = result.compiled.mapped[0].tiling
     found = walk(nest.product, nest.tiling, result.machine)
+    rows, image = nest.tiling.sizes[0], nest.product.image_rows
+    assert rows % image == 0 or image % rows == 0, "a tile covers rows of one image, or whole images"
     rows_inside_depth = nest.position(2) < nest.position(0)
     loaded = result.events["memory_read_bytes"]
     if rows_inside_depth or len(nest.loops) <= 1:

@@ -190,8 +190,7 @@ def test_area_against_publications_has_the_documented_ratio(what, name, node_nm,
 def test_the_ratio_of_bf16_to_fp16_is_predicted_within_an_eighth():
     # Jouppi et al., ISCA 2021, table 2: 0.21 / 0.34 and 0.11 / 0.16. No row of ours is bf16.
     multiply, add = (
-        operation(kind, number_format("bf16"), 7).energy_j
-        / operation(kind, number_format("fp16"), 7).energy_j
+        operation(kind, number_format("bf16"), 7).energy_j / operation(kind, number_format("fp16"), 7).energy_j
         for kind in ("multiply", "add")
     )
     assert multiply == pytest.approx(0.21 / 0.34, rel=0.12)

@@ -66,9 +66,7 @@ def test_area_and_leakage_never_fall_with_capacity(times, growth, width, count, 
 
 @given(st.integers(1, 4 * KIB), st.integers(0, 4 * KIB), nodes)
 def test_area_never_falls_with_capacity_where_flip_flops_end(capacity, more, node_nm):
-    assert sram(capacity, 1, 1, node_nm).area_mm2 <= sram(capacity + more, 1, 1, node_nm).area_mm2 * (
-        1 + 1e-12
-    )
+    assert sram(capacity, 1, 1, node_nm).area_mm2 <= sram(capacity + more, 1, 1, node_nm).area_mm2 * (1 + 1e-12)
 
 
 @given(st.integers(1, 2**32), widths, banks, nodes, nodes)

@@ -84,9 +84,7 @@ def test_a_malformed_reference_is_one_error_with_its_place(
 
 def test_a_byte_order_mark_and_spaces_are_read_over(tmp_path: Path) -> None:
     path = tmp_path / "excel.csv"
-    path.write_text(
-        "\ufeff" + HEADER.replace(",", ", ") + "\r\n" + EXACT.replace(",", " ,"), encoding="utf-8"
-    )
+    path.write_text("\ufeff" + HEADER.replace(",", ", ") + "\r\n" + EXACT.replace(",", " ,"), encoding="utf-8")
     assert run_suite("systolic", path).passed
 
 

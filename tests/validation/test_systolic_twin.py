@@ -41,9 +41,7 @@ class Fold:
 
 
 def output_stationary_fold(entry: SystolicSchedule, rows: int, columns: int, steps: int, start: int) -> Fold:
-    macs = {
-        (r, c, start + step + r + c) for r in range(rows) for c in range(columns) for step in range(steps)
-    }
+    macs = {(r, c, start + step + r + c) for r in range(rows) for c in range(columns) for step in range(steps)}
     finished = {
         (r, c): max(t for i, j, t in macs if (i, j) == (r, c)) for r in range(rows) for c in range(columns)
     }
@@ -57,9 +55,7 @@ def output_stationary_fold(entry: SystolicSchedule, rows: int, columns: int, ste
 
 def preloaded_fold(entry: SystolicSchedule, rows: int, columns: int, steps: int, start: int) -> Fold:
     enters = start + rows
-    macs = {
-        (r, c, enters + step + r + c) for r in range(rows) for c in range(columns) for step in range(steps)
-    }
+    macs = {(r, c, enters + step + r + c) for r in range(rows) for c in range(columns) for step in range(steps)}
     readable = {(t, c): enters + t + rows - 1 + c + 1 for t in range(steps) for c in range(columns)}
     tag_leaves = [enters + rows - 1 + c for c in range(columns)]
     return Fold(start, macs, readable, [start + c for c in range(columns)], [t + 1 for t in tag_leaves])
