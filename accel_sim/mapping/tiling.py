@@ -244,26 +244,43 @@ def _intervals(
     product: Product, spec: ComponentSpec, model: MatrixModel, ports: tuple[int, int], candidates: np.ndarray
 ) -> np.ndarray:
     """Return float64[t, 8], cycles of each candidate's tiles by which of m, n, k is in its last iteration."""
-    g, sizes = candidates[0], candidates[1:]
-    bounds = np.array([[product.rows], [product.columns], [product.depth]])
-    last = bounds - (-(-bounds // sizes) - 1) * sizes
-    # Where a bound divides, the last tile is like the others, and the variant like one without that bit.
-    uneven = ((last != sizes) << np.arange(3)[:, None]).sum(axis=0)
-    own = [np.flatnonzero(uneven & variant == variant) for variant in range(8)]
-    shapes = [
-        np.where([[variant >> axis & 1] for axis in range(3)], last[:, rows], sizes[:, rows])
-        for variant, rows in enumerate(own)
-    ]
-    m, n, k = np.concatenate(shapes, axis=1)
-    priced = _interval_cycles(product, spec, model, ports, GemmTiles(g[np.concatenate(own)], m, n, k))[0]
-    intervals = np.empty((8, len(g)))
-    every = np.arange(len(g))
-    end = 0
-    for variant, rows in enumerate(own):
-        intervals[variant] = intervals[uneven & variant, every]
-        intervals[variant, rows] = priced[end : end + len(rows)]
-        end += len(rows)
-    return np.ascontiguousarray(intervals.T)
+    bounds = np.array([product.rows, product.columns, product.depth])
+    slots, tiles = _distinct_tiles(bounds, candidates)
+    cycles = _interval_cycles(product, spec, model, ports, GemmTiles(*tiles))[0]
+    return cycles[slots].astype(np.float64)
+
+
+@njit(cache=True)
+def _distinct_tiles(bounds: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The tiles to price for candidates, and which of them each variant of a candidate is.
+
+    bounds: int64[3] of m, n, k. candidates: int64[4, t], sizes of g, m, n, k.
+
+    Returns (slots, tiles): int64[t, 8], columns of tiles; int64[4, p]. Where a bound divides, the last tile is
+    like the others, and a variant like the one without that bit.
+    """
+    count = candidates.shape[1]
+    slots = np.empty((count, 8), np.int64)
+    tiles = np.empty((4, 8 * count), np.int64)
+    last = np.empty(3, np.int64)
+    used = 0
+    for i in range(count):
+        uneven = 0
+        for axis in range(3):
+            size = candidates[axis + 1, i]
+            last[axis] = bounds[axis] - ((bounds[axis] + size - 1) // size - 1) * size
+            if last[axis] != size:
+                uneven |= 1 << axis
+        for variant in range(8):
+            if variant & uneven != variant:
+                slots[i, variant] = slots[i, variant & uneven]
+                continue
+            tiles[0, used] = candidates[0, i]
+            for axis in range(3):
+                tiles[axis + 1, used] = last[axis] if variant >> axis & 1 else candidates[axis + 1, i]
+            slots[i, variant] = used
+            used += 1
+    return slots, np.ascontiguousarray(tiles[:, :used])
 
 
 def tile_interval_cycles(

@@ -122,8 +122,8 @@ def mutated(draw):
     for _ in range(draw(st.integers(1, 3))):
         owner = draw(st.sampled_from([None, *data]))
         target = data if owner is None or not isinstance(data[owner], dict) else data[owner]
-        action = draw(st.sampled_from(("set", "set", "set", "delete", "add")))
-        key = draw(st.sampled_from(sorted(target, key=str)))
+        action = draw(st.sampled_from(("set", "set", "set", "delete", "add"))) if target else "add"
+        key = draw(st.sampled_from(sorted(target, key=str))) if target else ""
         if action == "delete" and len(target) > 1:
             del target[key]
         elif action == "add":

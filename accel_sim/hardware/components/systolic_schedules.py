@@ -254,6 +254,8 @@ def gang_cycles(
     for i in range(m.size):
         best, best_result = -1, 0
         for p in range(len(splits)):
+            if (g[i] == 1 and splits[p, 0] > 1) or (m[i] == 1 and splits[p, 1] > 1):
+                continue  # nothing there to cut; another way has more parts along the columns
             turns = _ceil_div(g[i], splits[p, 0])
             one, last = _one_tile(
                 _ceil_div(m[i], splits[p, 1]), _ceil_div(n[i], splits[p, 2]), k[i], rows, columns, schedule
