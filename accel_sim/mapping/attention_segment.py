@@ -18,211 +18,20 @@ import numpy as np
 
 from accel_sim.engine.program import VARIANTS, Stream
 from accel_sim.hardware.primitives import FUNCTIONS, ONLINE_RESCALE, ONLINE_SOFTMAX
+from accel_sim.mapping.attention_tiling import (
+    AttentionTiling,
+    QueryBlocks,
+    Widths,
+    query_blocks,
+    tile_prices,
+    visible_keys,
+    widths,
+)
 from accel_sim.mapping.dependencies import Edge
-from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine
 from accel_sim.mapping.plan import Place, Segment
-from accel_sim.mapping.products import check_formats, stored_bits, to_bytes
+from accel_sim.mapping.products import to_bytes
 from accel_sim.mapping.streams import Streams, Wait, cycles_to_ticks, vector_charges
-from accel_sim.mapping.tiling import TOLERANCE, Product, candidate_sizes, tile_interval_cycles
 from accel_sim.workload.operators import Attention
-
-
-@dataclass(frozen=True, slots=True)
-class QueryBlocks:
-    """Consecutive blocks of queries with the same loop over keys.
-
-    Attributes:
-        queries: tokens of a block.
-        blocks: how many.
-        trips, growth: key tiles of the first block, and how many more each next block has.
-        last_keys: keys in a block's last tile.
-    """
-
-    queries: int
-    blocks: int
-    trips: int
-    growth: int
-    last_keys: int
-
-    @property
-    def key_tiles(self) -> int:
-        """Key tiles of all blocks."""
-        return self.blocks * self.trips + self.growth * self.blocks * (self.blocks - 1) // 2
-
-
-@dataclass(frozen=True, slots=True)
-class AttentionTiling:
-    """A chosen tiling: KV heads and queries at a time, keys of a tile, and the time expected.
-
-    `resident_keys` says that all keys and values of a head that any query sees are loaded once and kept for
-    all its queries.
-    """
-
-    heads: int
-    queries: int
-    keys: int
-    resident_keys: bool
-    estimate_ticks: float
-
-
-def visible_keys(op: Attention) -> int:
-    """Return the keys of a sequence that any of its queries may see."""
-    return min(op.context, op.window + op.query_length - 1) if op.window else op.context
-
-
-def query_blocks(op: Attention, queries: int, keys: int) -> tuple[QueryBlocks, ...]:
-    """Return the blocks that `op.query_length` tokens are cut into, with their key tiles of `keys` keys.
-
-    `keys` divides `queries` under a mask, so that the number of tiles grows evenly from block to block.
-    """
-    whole, rest = divmod(op.query_length, queries)
-    past = op.context - op.query_length
-    limit = op.window if op.window else op.context
-
-    def seen(last_query: int, block: int) -> int:
-        """Keys from the first that a block's first query sees to the last that its last query sees."""
-        return min(past + last_query if op.causal else op.context, limit + block - 1)
-
-    groups: list[QueryBlocks] = []
-    if not op.causal or queries >= op.query_length:
-        if whole:
-            groups.append(_blocks(queries, whole, seen(op.query_length, queries), keys))
-        if rest:
-            groups.append(_blocks(rest, 1, seen(op.query_length, rest), keys))
-        return tuple(groups)
-    growing = min(whole, max(0, (limit + queries - 1 - past) // queries))
-    if growing:
-        first = seen(queries, queries)
-        trips, last = -(-first // keys), first - (-(-first // keys) - 1) * keys
-        groups.append(QueryBlocks(queries, growing, trips, queries // keys if growing > 1 else 0, last))
-    if whole > growing:
-        groups.append(_blocks(queries, whole - growing, seen(op.query_length, queries), keys))
-    if rest:
-        groups.append(_blocks(rest, 1, seen(op.query_length, rest), keys))
-    return tuple(groups)
-
-
-def _blocks(queries: int, blocks: int, span: int, keys: int) -> QueryBlocks:
-    trips = -(-span // keys)
-    return QueryBlocks(queries, blocks, trips, 0, span - (trips - 1) * keys)
-
-
-@dataclass(frozen=True, slots=True)
-class Widths:
-    """Bits of an element of each tensor, and what the operator has of each."""
-
-    query: float
-    key: float
-    value: float
-    output: float
-    sums: float
-    groups: int  # KV heads of all sequences
-    share: int  # query heads that share a KV head
-    depth: int
-
-
-def widths(segment: Segment) -> Widths:
-    """Return the formats and head counts of an attention segment."""
-    op = segment.operator
-    assert isinstance(op, Attention)
-    q, k, v = (stored_bits(source.tensor) for source in segment.sources[:3])
-    return Widths(
-        q,
-        k,
-        v,
-        stored_bits(op.output),
-        op.accumulator.bits,
-        op.batch * op.kv_heads,
-        op.heads // op.kv_heads,
-        op.head_dim,
-    )
-
-
-def _product(w: Widths, heads: int, rows: int, columns: int, depth: int, right_bits: float) -> Product:
-    """The product of one tile, for its price only."""
-    return Product(
-        heads, rows, columns, depth, 1, 1, w.query, right_bits, w.sums, w.sums, rows, 1, 1, rows, 1,
-        False, False, False, 0.0,
-    )  # fmt: skip
-
-
-def _prices(
-    w: Widths, machine: Machine, heads: np.ndarray, rows: np.ndarray, keys: np.ndarray
-) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
-    """Return (interval, result, accesses) of the score product and of the value product of tiles."""
-    depth = np.full_like(keys, w.depth)
-    template = _product(w, 1, 1, 1, 1, w.key)
-    scores = tile_interval_cycles(template, machine, heads, rows, keys, depth)
-    values = tile_interval_cycles(_product(w, 1, 1, 1, 1, w.value), machine, heads, rows, depth, keys)
-    return scores, values
-
-
-def tile_attention(segment: Segment, machine: Machine, tile_bytes: int) -> AttentionTiling | None:
-    """Return the fastest tiling, None when no tile fits or the chip has no vector unit for the softmax."""
-    op, w = segment.operator, widths(segment)
-    assert isinstance(op, Attention)
-    check_formats(machine, op.name, segment.sources[0].tensor, segment.sources[1].tensor)
-    if machine.vector is None:
-        return None
-    head_sizes = [h for h in range(1, min(w.groups, 64) + 1) if w.groups % h == 0]
-    candidates = []
-    for queries in candidate_sizes(op.query_length, 1):
-        for keys in candidate_sizes(visible_keys(op), 1):
-            if op.causal and queries < op.query_length and queries % keys:
-                continue
-            candidates += [(heads, queries, keys) for heads in head_sizes]
-    g, queries, keys = np.array(candidates, dtype=np.int64).T
-    rows = queries * w.share
-    score_bytes = np.ceil(g * rows * keys * w.sums / 8)
-    output_bytes = np.ceil(g * rows * w.depth * w.sums / 8)
-    query_bytes = np.ceil(g * rows * w.depth * w.query / 8)
-    pair_bytes = np.ceil(g * keys * w.depth * (w.key + w.value) / 8)
-    fits = (2 * score_bytes + 2 * output_bytes <= machine.accumulator_bytes) & (
-        2 * query_bytes + 2 * pair_bytes <= tile_bytes
-    )
-    if not fits.any():
-        return None
-    g, queries, keys, rows = g[fits], queries[fits], keys[fits], rows[fits]
-    scores, values = _prices(w, machine, g, rows, keys)
-    softmax = machine.vector_model.cycles(machine.vector.spec, ONLINE_SOFTMAX, g * rows * keys)
-    rescale = machine.vector_model.cycles(machine.vector.spec, ONLINE_RESCALE, g * rows * w.depth)
-    in_memory = [source.place is not Place.CHIP for source in segment.sources[:3]]
-    tile_loads = keys * g * w.depth * (w.key * in_memory[1] + w.value * in_memory[2]) / 8
-    once = sum(t.tensor.bytes for t, away in zip(segment.sources, in_memory, strict=False) if away)
-    kv_bytes = sum(s.tensor.bytes for s, away in zip(segment.sources[1:3], in_memory[1:], strict=True) if away)
-    stored = segment.output.bytes if segment.place is not Place.CHIP else 0
-    per_byte = machine.memory.ticks_per_byte
-    products = (scores[0] * TICKS_PER_CYCLE).tolist(), (values[0] * TICKS_PER_CYCLE).tolist()
-    lanes = ((softmax + rescale) * TICKS_PER_CYCLE).tolist()
-    found: list[tuple[float, float, AttentionTiling]] = []
-    shapes: dict[tuple[int, int], tuple[QueryBlocks, ...]] = {}
-    for heads, block, span, score, value, vector, loads, pair in zip(
-        g.tolist(),
-        queries.tolist(),
-        keys.tolist(),
-        *products,
-        lanes,
-        tile_loads.tolist(),
-        pair_bytes[fits].tolist(),
-        strict=True,
-    ):
-        if (block, span) not in shapes:
-            shapes[block, span] = query_blocks(op, block, span)
-        blocks = shapes[block, span]
-        turns = w.groups // heads
-        tiles = turns * sum(b.key_tiles for b in blocks)
-        # A block's first scores and last weights have nothing to overlap with.
-        inner = tiles - turns * sum(b.blocks for b in blocks)
-        chain = inner * max(score + value, vector) + (tiles - inner) * (score + vector + value)
-        resident = span >= visible_keys(op)
-        moved = once + stored if resident else once + stored + (tiles * loads - kv_bytes)
-        # A tile's values wait for the next tile's scores, so its space is free only after that one's load.
-        waiting = max(1, tile_bytes // pair - 1)
-        held = tiles * (loads * per_byte + score + value) / waiting if loads else 0
-        estimate = max(chain, moved * per_byte, held) + loads * per_byte + machine.memory.latency_ticks
-        found.append((estimate, tiles, AttentionTiling(heads, block, span, resident, estimate)))
-    within = min(estimate for estimate, _, _ in found) * (1 + TOLERANCE)
-    return min((f for f in found if f[0] <= within), key=lambda f: (f[1], f[0]))[2]
 
 
 def write_attention_segment(
@@ -233,7 +42,7 @@ def write_attention_segment(
     writes: Sequence[Edge],
 ) -> Stream:
     """Write the streams of a fused attention; return the one that finishes its output."""
-    op, w = segment.operator, widths(segment)
+    op, w = segment.operator, widths(segment, streams.machine)
     assert isinstance(op, Attention)
     builder = streams.builder
     turns = w.groups // tiling.heads
@@ -351,7 +160,7 @@ def _write_block(
         stream.end()
 
     # Matrix unit: scores of the next tile before the values of the present one
-    scores, values = _prices(
+    scores, values = tile_prices(
         w, machine, np.full(VARIANTS, g), np.full(VARIANTS, rows), np.array(sizes, dtype=np.int64)
     )
     stream = streams.matrix

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from accel_sim.mapping.attention_segment import visible_keys
+from accel_sim.mapping.attention_tiling import visible_keys
 from accel_sim.mapping.plan import OUTSIDE, Place, Segment, Source
 from accel_sim.workload.operators import Attention, Elementwise, Gemm, Softmax
 from accel_sim.workload.tensors import Tensor

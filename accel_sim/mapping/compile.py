@@ -8,10 +8,12 @@ from functools import cached_property
 
 import numpy as np
 
+from accel_sim.config.errors import RunError
 from accel_sim.engine.program import VARIANTS, ProgramBuilder, Stream
 from accel_sim.hardware.events import EVENTS
-from accel_sim.mapping.attention_segment import AttentionTiling, tile_attention, write_attention_segment
+from accel_sim.mapping.attention_segment import write_attention_segment
 from accel_sim.mapping.attention_split import split_attention
+from accel_sim.mapping.attention_tiling import AttentionTiling, tile_attention
 from accel_sim.mapping.dependencies import Edge
 from accel_sim.mapping.limits import check_amounts
 from accel_sim.mapping.machine import Machine
@@ -166,6 +168,11 @@ def _write_segment(
         fused = tile_attention(segment, machine, tile_bytes)
         if fused is not None and machine.policy.attention != "split" and _prefers(fused, segment, streams):
             return write_attention_segment(streams, segment, fused, reads, writes), fused
+        if machine.policy.attention == "fused" and machine.vector is not None:
+            raise RunError(
+                f"{machine.design.document.source}: mapping.attention = fused: no tile of "
+                f"'{segment.operator.name}' fits the buffers"
+            )
         return _write_split(streams, segment, reads, writes), None
     if isinstance(segment.operator, Gemm | Conv2d):
         nest = best_nest(product_of(segment, machine), segment.operator.name, machine, tile_bytes)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from accel_sim.config.errors import InputError
 from accel_sim.config.units import format_si
-from accel_sim.hardware.component import ChannelModel, MatrixModel, VectorModel
+from accel_sim.hardware.component import ChannelModel, ComponentSpec, MatrixModel, VectorModel
 from accel_sim.hardware.design import Component, Design, MappingPolicy
 
 # The unit of time: every duration is rounded up to 1/1024 cycle of the chip's clock. Cycles of that clock are
@@ -38,6 +39,15 @@ class Channel:
     def ticks(self, count: int) -> int:
         """Return the service time of a transfer of `count` bytes."""
         return math.ceil(count * self.ticks_per_byte)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitKey:
+    """A matrix unit that compares and hashes by its text alone."""
+
+    text: str
+    spec: ComponentSpec = field(compare=False)
+    model: MatrixModel = field(compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +81,19 @@ class Machine:
         assert self.matrix is not None
         assert isinstance(self.matrix.kind.model, MatrixModel)
         return self.matrix.kind.model
+
+    @cached_property
+    def matrix_key(self) -> UnitKey:
+        """The matrix unit as a key of tables: equal for equal parameters, whatever fields a kind has."""
+        assert self.matrix is not None
+        spec = self.matrix.spec
+        return UnitKey(f"{self.matrix.kind.name} {spec.model_dump_json()}", spec, self.matrix_model)
+
+    @property
+    def sum_bits(self) -> int:
+        """Bits of a partial sum in the matrix unit."""
+        assert self.matrix is not None
+        return self.matrix_model.formats(self.matrix.spec)[2].bits
 
     @property
     def vector_model(self) -> VectorModel:

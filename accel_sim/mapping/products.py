@@ -40,7 +40,7 @@ def product_of(segment: Segment, machine: Machine) -> Product:
         right_bits=stored_bits(right),
         # An epilogue that merges halves writes fewer values than the product has.
         output_bits=segment.output.bytes * 8 / results,
-        sum_bits=float(op.accumulator.bits),
+        sum_bits=float(machine.sum_bits),
         left_in_memory=left.place is not Place.CHIP,
         right_in_memory=bool(op.weights) or segment.sources[1].place is not Place.CHIP,
         output_in_memory=segment.place is not Place.CHIP,

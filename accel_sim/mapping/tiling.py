@@ -21,8 +21,9 @@ import numpy as np
 from numba import njit
 
 from accel_sim.config.errors import RunError
-from accel_sim.hardware.component import ComponentSpec, GemmTiles, MatrixModel
-from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine
+from accel_sim.hardware.component import GemmTiles
+from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine, UnitKey
+from accel_sim.mapping.tile_sizes import candidate_sizes, group_sizes
 
 M, N, K = 0, 1, 2
 ORDERS = ((M, N, K), (N, M, K), (M, K, N), (N, K, M), (K, M, N), (K, N, M))
@@ -91,34 +92,6 @@ class Tiling:
         return tuple(-(-bound // size) for bound, size in zip(bounds, self.sizes, strict=True))  # type: ignore[return-value]
 
 
-def candidate_sizes(bound: int, granule: int) -> list[int]:
-    """Return tile sizes to try along a loop of `bound` units: nearly equal parts in multiples of the granule.
-
-    1, 2, 3, 4, 6, 8, 16, 32, ... parts down to one granule; parts are balanced so that the last tile is not
-    needlessly small.
-    """
-    limit = -(-bound // granule)
-    parts = [count for count in (1, 2, 3, 4, 6, 8) if count <= limit]
-    while parts[-1] < limit:
-        parts.append(min(limit, 2 * parts[-1]))
-    equal = (ceil_div(bound, count) for count in parts)
-    return list(dict.fromkeys(min(bound, ceil_div(size, granule) * granule) for size in equal))
-
-
-def ceil_div(amount: int, part: int) -> int:
-    """Return how many parts cover an amount."""
-    return -(-amount // part)
-
-
-def _group_sizes(groups: int) -> list[int]:
-    """Return divisors of the group count, at most a dozen, spread over its range."""
-    divisors = [d for d in range(1, min(groups, 4096) + 1) if groups % d == 0]
-    if groups not in divisors:
-        divisors.append(groups)
-    step = -(-len(divisors) // 12)
-    return sorted({*divisors[::step], divisors[-1]})
-
-
 def search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | None:
     """Return the best tiling of a product when `tile_bytes` of the scratchpad are free, None if none fits."""
     key = (product, tile_bytes)
@@ -128,11 +101,9 @@ def search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | None
 
 
 def _search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | None:
-    assert machine.matrix is not None
     candidates = _candidates(
         product,
-        machine.matrix.spec,
-        machine.matrix_model,
+        machine.matrix_key,
         (machine.scratchpad_read_bytes_per_cycle, machine.accumulator_bytes_per_cycle),
         (tile_bytes, machine.accumulator_bytes),
     )
@@ -168,17 +139,13 @@ def _search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | Non
 
 @lru_cache(maxsize=1024)
 def _candidates(
-    product: Product,
-    spec: ComponentSpec,
-    model: MatrixModel,
-    ports: tuple[int, int],
-    capacities: tuple[int, int],
+    product: Product, unit: UnitKey, ports: tuple[int, int], capacities: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Return sizes int64[4, t], cycles float64[t, 8] and tile bytes float64[3, t]; None if none fits.
 
     Nothing here depends on the memory, so a sweep over it prices tiles once.
     """
-    granule_m, granule_n, granule_k = model.granule(spec)
+    granule_m, granule_n, granule_k = unit.model.granule(unit.spec)
     ms = candidate_sizes(product.rows, max(1, granule_m // product.row_scale))
     if product.image_rows < product.rows:
         # A tile covers rows of one image, or whole images.
@@ -186,7 +153,7 @@ def _candidates(
         ms = sorted({*(m for m in ms if m % product.image_rows == 0), *inside})
     ns = candidate_sizes(product.columns, granule_n)
     ks = candidate_sizes(product.depth, max(1, granule_k // product.depth_scale))
-    axes = np.meshgrid(_group_sizes(product.groups), ms, ns, ks, indexing="ij")
+    axes = np.meshgrid(group_sizes(product.groups), ms, ns, ks, indexing="ij")
     sizes = np.stack([axis.ravel() for axis in axes])
     tiles = _tile_bytes(product, *sizes)
     tile_bytes, sum_bytes = capacities
@@ -195,7 +162,7 @@ def _candidates(
     if not fits.any():
         return None
     sizes, tiles = np.ascontiguousarray(sizes[:, fits]), np.ascontiguousarray(tiles[:, fits])
-    return sizes, _intervals(product, spec, model, ports, sizes), tiles
+    return sizes, _intervals(product, unit, ports, sizes), tiles
 
 
 def require(tiling: Tiling | None, name: str, machine: Machine, tile_bytes: int) -> Tiling:
@@ -240,13 +207,11 @@ def _totals(product: Product) -> np.ndarray:
     return product.groups * np.array([left, right, output])
 
 
-def _intervals(
-    product: Product, spec: ComponentSpec, model: MatrixModel, ports: tuple[int, int], candidates: np.ndarray
-) -> np.ndarray:
+def _intervals(product: Product, unit: UnitKey, ports: tuple[int, int], candidates: np.ndarray) -> np.ndarray:
     """Return float64[t, 8], cycles of each candidate's tiles by which of m, n, k is in its last iteration."""
     bounds = np.array([product.rows, product.columns, product.depth])
     slots, tiles = _distinct_tiles(bounds, candidates)
-    cycles = _interval_cycles(product, spec, model, ports, GemmTiles(*tiles))[0]
+    cycles = _interval_cycles(product, unit, ports, GemmTiles(*tiles))[0]
     return cycles[slots].astype(np.float64)
 
 
@@ -293,16 +258,15 @@ def tile_interval_cycles(
         result: int64[t], cycles until the last result can be read.
         accesses: int64[3, t], bytes read from the scratchpad, read from and written to the accumulators.
     """
-    assert machine.matrix is not None
     ports = (machine.scratchpad_read_bytes_per_cycle, machine.accumulator_bytes_per_cycle)
-    return _interval_cycles(product, machine.matrix.spec, machine.matrix_model, ports, GemmTiles(g, m, n, k))
+    return _interval_cycles(product, machine.matrix_key, ports, GemmTiles(g, m, n, k))
 
 
 def _interval_cycles(
-    product: Product, spec: ComponentSpec, model: MatrixModel, ports: tuple[int, int], tiles: GemmTiles
+    product: Product, unit: UnitKey, ports: tuple[int, int], tiles: GemmTiles
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    price = model.price(
-        spec, GemmTiles(tiles.g, tiles.m * product.row_scale, tiles.n, tiles.k * product.depth_scale)
+    price = unit.model.price(
+        unit.spec, GemmTiles(tiles.g, tiles.m * product.row_scale, tiles.n, tiles.k * product.depth_scale)
     )
     reads = np.ceil((price.a_reads * product.left_bits + price.b_reads * product.right_bits) / 8).astype(
         np.int64

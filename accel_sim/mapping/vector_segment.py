@@ -11,7 +11,8 @@ from accel_sim.mapping.dependencies import Edge, RowSteps, row_steps
 from accel_sim.mapping.machine import TICKS_PER_CYCLE
 from accel_sim.mapping.plan import Place, Segment, vector_shape
 from accel_sim.mapping.streams import Streams, VectorWork, Wait, cycles_to_ticks, vector_charges
-from accel_sim.mapping.tiling import TOLERANCE, candidate_sizes
+from accel_sim.mapping.tile_sizes import candidate_sizes
+from accel_sim.mapping.tiling import TOLERANCE
 from accel_sim.mapping.vector_work import RowWork, row_work
 from accel_sim.workload.operators import Embedding
 

@@ -92,6 +92,7 @@ class Emitter:
         groups: int = 1,
         bias: bool = True,
         statistics: ValueStatistics = DENSE,
+        residency: Residency = Residency.ACTIVATION,
     ) -> Tensor:
         """Append a convolution of (in, out) `channels` over an input of (height, width) `size`."""
         weights = [
@@ -114,7 +115,9 @@ class Emitter:
             groups,
             self.formats.accumulator,
         )
-        output = self.activation(name, batch, channels[1], shape.out_height, shape.out_width)
+        output = self.activation(
+            name, batch, channels[1], shape.out_height, shape.out_width, residency=residency
+        )
         self.operators.append(replace(shape, output=output))
         return output
 
@@ -135,9 +138,10 @@ class Emitter:
         inputs: tuple[Tensor, ...],
         *shape: int,
         weights: tuple[Tensor, ...] = (),
+        residency: Residency = Residency.ACTIVATION,
     ) -> Tensor:
         """Append a function whose output has the given shape."""
-        output = self.activation(name, *shape)
+        output = self.activation(name, *shape, residency=residency)
         self.operators.append(
             Elementwise(self.prefix + name, function, output.elements, inputs, output, weights)
         )

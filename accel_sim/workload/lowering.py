@@ -113,9 +113,12 @@ def _head(spec: TransformerSpec, run: Run, formats: Formats) -> Block:
     name = spec.names.tokens if head.tied else spec.names.head
     weight = emit.table(f"{name}.weight", width, vocabulary)
     last = (part(stream, run.batch, width),)
+    leaves = Residency.ACTIVATION if head.softcap else Residency.IO
     logits = emit.gemm(
-        "logits", last, run.batch, vocabulary, width, bias=head.bias, weight=weight, residency=Residency.IO
+        "logits", last, run.batch, vocabulary, width, bias=head.bias, weight=weight, residency=leaves
     )
     if head.softcap:
-        logits = emit.elementwise("softcap", "softcap", (logits,), run.batch, vocabulary)
+        logits = emit.elementwise(
+            "softcap", "softcap", (logits,), run.batch, vocabulary, residency=Residency.IO
+        )
     return emit.block("head", source, logits)

@@ -185,5 +185,6 @@ def _conv(entry: ConvEntry, batch: int, formats: Formats) -> Block:
         groups=entry.groups,
         bias=False,
         statistics=entry.statistics,
+        residency=Residency.IO,
     )
     return emit.block(entry.name, source, output, entry.count)

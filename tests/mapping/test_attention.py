@@ -9,7 +9,7 @@ from small_graphs import assert_sound, attention, graph, run
 
 from accel_sim.config import InputError
 from accel_sim.hardware.primitives import FUNCTIONS
-from accel_sim.mapping.attention_segment import AttentionTiling, query_blocks, visible_keys
+from accel_sim.mapping.attention_tiling import AttentionTiling, query_blocks, visible_keys
 from accel_sim.testing.chips import small_chip
 
 BIG = {"scratchpad.capacity": "4 MiB", "accumulator.capacity": "1 MiB"}

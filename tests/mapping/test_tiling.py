@@ -16,7 +16,8 @@ from accel_sim.hardware.component import GemmTiles
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine, resolve
 from accel_sim.mapping.plan import plan_blocks
 from accel_sim.mapping.products import product_of
-from accel_sim.mapping.tiling import ORDERS, TOLERANCE, Product, Tiling, candidate_sizes, search
+from accel_sim.mapping.tile_sizes import candidate_sizes
+from accel_sim.mapping.tiling import ORDERS, TOLERANCE, Product, Tiling, search
 from accel_sim.testing.chips import small_chip
 
 CHIP = {"scratchpad.capacity": "4 KiB", "accumulator.capacity": "1 KiB"}
