@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 
 from accel_sim.config.errors import RunError
 from accel_sim.hardware.component import GemmTiles
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine, UnitKey
 from accel_sim.mapping.tile_sizes import candidate_sizes, group_sizes
+from accel_sim.mapping.tiling_kernels import choose, distinct_tiles, price_orders
 
 M, N, K = 0, 1, 2
 ORDERS = ((M, N, K), (N, M, K), (M, K, N), (N, K, M), (K, M, N), (K, N, M))
@@ -109,13 +109,13 @@ def _search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | Non
     )
     if candidates is None:
         return None
-    sizes, interval, tiles = candidates
-    times, energies = _price(
+    sizes, interval, tiles, overlaps, count = candidates
+    times, energies = price_orders(
         np.array([product.groups, product.rows, product.columns, product.depth]),
         sizes,
         interval,
         tiles,
-        _overlaps(product, sizes[1]),
+        overlaps,
         _totals(product),
         np.array([product.left_in_memory, product.right_in_memory, product.output_in_memory]),
         np.array([product.output_bits / product.sum_bits, product.epilogue_bits / product.sum_bits]),
@@ -123,25 +123,23 @@ def _search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | Non
         np.array([machine.memory.ticks_per_byte, machine.memory.latency_ticks]),
         np.array([machine.memory_j_per_byte, machine.scratchpad_j_per_byte]),
         _ORDERS,
+        float(TICKS_PER_CYCLE),
     )
-    best = times.min()
-    if not np.isfinite(best):
+    row, order = choose(times, energies, count, TOLERANCE)
+    if row < 0:
         return None
-    close = np.where(times <= best * (1 + TOLERANCE), energies, np.inf)
-    cheapest = close <= close.min() * (1 + TOLERANCE)
-    g, m, n, k = sizes
-    count = (product.groups // g) * -(-product.rows // m) * -(-product.columns // n) * -(-product.depth // k)
-    row, order = np.unravel_index(np.where(cheapest, count[:, None], np.inf).argmin(), times.shape)
-    return Tiling(
-        int(g[row]), (int(m[row]), int(n[row]), int(k[row])), ORDERS[int(order)], float(times[row, order])
-    )
+    g, m, n, k = (int(size) for size in sizes[:, row])
+    return Tiling(g, (m, n, k), ORDERS[order], float(times[row, order]))
 
 
 @lru_cache(maxsize=1024)
 def _candidates(
     product: Product, unit: UnitKey, ports: tuple[int, int], capacities: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return sizes int64[4, t], cycles float64[t, 8] and tile bytes float64[3, t]; None if none fits.
+) -> tuple[np.ndarray, ...] | None:
+    """Return what a search needs of the candidates that fit, None if there are none.
+
+    These are sizes int64[4, t], cycles float64[t, 8], tile bytes float64[3, t], `_overlaps` float64[t] and how
+    many tiles the product is cut into, int64[t].
 
     Nothing here depends on the memory, so a sweep over it prices tiles once.
     """
@@ -162,7 +160,9 @@ def _candidates(
     if not fits.any():
         return None
     sizes, tiles = np.ascontiguousarray(sizes[:, fits]), np.ascontiguousarray(tiles[:, fits])
-    return sizes, _intervals(product, unit, ports, sizes), tiles
+    g, m, n, k = sizes
+    count = (product.groups // g) * -(-product.rows // m) * -(-product.columns // n) * -(-product.depth // k)
+    return sizes, _intervals(product, unit, ports, sizes), tiles, _overlaps(product, m), count
 
 
 def require(tiling: Tiling | None, name: str, machine: Machine, tile_bytes: int) -> Tiling:
@@ -210,42 +210,9 @@ def _totals(product: Product) -> np.ndarray:
 def _intervals(product: Product, unit: UnitKey, ports: tuple[int, int], candidates: np.ndarray) -> np.ndarray:
     """Return float64[t, 8], cycles of each candidate's tiles by which of m, n, k is in its last iteration."""
     bounds = np.array([product.rows, product.columns, product.depth])
-    slots, tiles = _distinct_tiles(bounds, candidates)
+    slots, tiles = distinct_tiles(bounds, candidates)
     cycles = _interval_cycles(product, unit, ports, GemmTiles(*tiles))[0]
     return cycles[slots].astype(np.float64)
-
-
-@njit(cache=True)
-def _distinct_tiles(bounds: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The tiles to price for candidates, and which of them each variant of a candidate is.
-
-    bounds: int64[3] of m, n, k. candidates: int64[4, t], sizes of g, m, n, k.
-
-    Returns (slots, tiles): int64[t, 8], columns of tiles; int64[4, p]. Where a bound divides, the last tile is
-    like the others, and a variant like the one without that bit.
-    """
-    count = candidates.shape[1]
-    slots = np.empty((count, 8), np.int64)
-    tiles = np.empty((4, 8 * count), np.int64)
-    last = np.empty(3, np.int64)
-    used = 0
-    for i in range(count):
-        uneven = 0
-        for axis in range(3):
-            size = candidates[axis + 1, i]
-            last[axis] = bounds[axis] - ((bounds[axis] + size - 1) // size - 1) * size
-            if last[axis] != size:
-                uneven |= 1 << axis
-        for variant in range(8):
-            if variant & uneven != variant:
-                slots[i, variant] = slots[i, variant & uneven]
-                continue
-            tiles[0, used] = candidates[0, i]
-            for axis in range(3):
-                tiles[axis + 1, used] = last[axis] if variant >> axis & 1 else candidates[axis + 1, i]
-            slots[i, variant] = used
-            used += 1
-    return slots, np.ascontiguousarray(tiles[:, :used])
 
 
 def tile_interval_cycles(
@@ -276,101 +243,3 @@ def _interval_cycles(
     port_cycles = np.maximum(-(-reads // ports[0]), -(-np.maximum(sum_reads, sum_writes) // ports[1]))
     stall = np.maximum(port_cycles - price.interval, 0)
     return price.interval + stall, price.result + stall, np.stack((reads, sum_reads, sum_writes))
-
-
-@njit(cache=True)
-def _price(
-    bounds: np.ndarray,
-    sizes: np.ndarray,
-    interval: np.ndarray,
-    tiles: np.ndarray,
-    overlaps: np.ndarray,
-    totals: np.ndarray,
-    in_memory: np.ndarray,
-    ratios: np.ndarray,
-    limits: np.ndarray,
-    memory: np.ndarray,
-    energy: np.ndarray,
-    orders: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Estimated time and energy of every candidate in every order.
-
-    bounds: int64[4] (g, m, n, k). sizes: int64[4, t]. interval: float64[t, 8] cycles by variant.
-    tiles: float64[3, t] bytes of left, right, sum tiles. overlaps: float64[t], `_overlaps`.
-    totals: float64[3] bytes of left, right, output.
-    in_memory: bool[3] for left, right, output. ratios: float64[2], output and epilogue bytes by sum byte.
-    limits: int64[2] bytes for tiles, for partial sums. memory: float64[2] ticks per byte, latency in ticks.
-    energy: float64[2] joules per byte of memory, of scratchpad. orders: int64[6, 3].
-
-    Returns (times, energies), float64[t, 6]; times are in ticks, infinite where the order does not fit.
-    """
-    count = sizes.shape[1]
-    times = np.full((count, 6), np.inf)
-    energies = np.full((count, 6), np.inf)
-    trips = np.empty(3, np.int64)
-    depth_of = np.empty(3, np.int64)
-    for i in range(count):
-        groups = bounds[0] // sizes[0, i]
-        for axis in range(3):
-            trips[axis] = (bounds[axis + 1] + sizes[axis + 1, i] - 1) // sizes[axis + 1, i]
-        compute = 0.0
-        for v in range(8):
-            weight = 1.0
-            for axis in range(3):
-                weight *= 1.0 if v >> axis & 1 else trips[axis] - 1.0
-            compute += weight * interval[i, v]
-        compute *= groups * 1024.0
-        for o in range(6):
-            for level in range(3):
-                depth_of[orders[o, level]] = level
-            inner_m = trips[0] > 1
-            inner_n = trips[1] > 1
-            inner_k = trips[2] > 1
-            # The left operand (m, k) is loaded anew for every n when a loop that indexes it runs inside n's.
-            left_again = (inner_m and depth_of[0] > depth_of[1]) or (inner_k and depth_of[2] > depth_of[1])
-            right_again = (inner_n and depth_of[1] > depth_of[0]) or (inner_k and depth_of[2] > depth_of[0])
-            left_passes = trips[1] if left_again else 1
-            right_passes = trips[0] if right_again else 1
-            region = tiles[2, i]
-            regions = groups * trips[0] * trips[1]
-            for axis in range(2):
-                if inner_k and depth_of[axis] > depth_of[2]:
-                    region *= bounds[axis + 1] / sizes[axis + 1, i]
-                    regions //= trips[axis]
-            if region * min(2, regions) > limits[1]:
-                continue
-            left_loads = groups * trips[0] * trips[2] * left_passes
-            right_loads = groups * trips[1] * trips[2] * right_passes
-            held = 0.0
-            if in_memory[0]:
-                held += tiles[0, i] * min(2, left_loads)
-            if in_memory[1]:
-                held += tiles[1, i] * min(2, right_loads)
-            held += region * ratios[1] * min(2, regions)
-            if held > limits[0]:
-                continue
-            moved = totals[2] / max(ratios[0], 1e-12) * ratios[1]
-            if in_memory[0]:
-                # Overlap of neighbouring tiles is loaded again unless m's tiles follow one another directly.
-                overlap = overlaps[i] if inner_k and depth_of[2] > depth_of[0] else 1.0
-                moved += totals[0] * left_passes * overlap
-            if in_memory[1]:
-                moved += totals[1] * right_passes
-            loaded = moved
-            if in_memory[2]:
-                moved += totals[2]
-            fill = memory[1]
-            if in_memory[0]:
-                fill += tiles[0, i] * memory[0]
-            if in_memory[1]:
-                fill += tiles[1, i] * memory[0]
-            if in_memory[2]:
-                fill += region * ratios[0] * memory[0]
-            times[i, o] = max(compute, moved * memory[0]) + fill
-            energies[i, o] = (
-                moved * energy[0] + (loaded + totals[0] * trips[1] + totals[1] * trips[0]) * energy[1]
-            )
-    return times, energies
-
-
-assert TICKS_PER_CYCLE == 1024  # `_price` spells it out, since a kernel freezes what it imports
