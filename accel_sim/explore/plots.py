@@ -85,10 +85,11 @@ def metric_by_inputs(axes: Axes, result: SweepResult, title: str, members: Seque
     Without such an input, or with too many lines, the best points are bars.
     """
     along = _longest_axis(result, members)
+    told_by = _varied(result, members, without=along)
     lines: dict[str, list[tuple[float, float]]] = {}
     for m in members:
         row = result.rows[m]
-        name = _describe(result, members, row, without=along)
+        name = _describe(row, told_by)
         lines.setdefault(name, []).append((row[along] if along else 0, result.metrics[m][metric]))
     if along is None or len(lines) > MOST_LINES:
         return _bars(axes, result, title, members, metric)
@@ -106,7 +107,8 @@ def _bars(axes: Axes, result: SweepResult, title: str, members: Sequence[int], m
     from matplotlib.ticker import EngFormatter
 
     shown = sorted(members, key=lambda m: rank(metric, result.metrics[m][metric]))[:MOST_BARS]
-    names = [_describe(result, members, result.rows[m]) for m in shown]
+    told_by = _varied(result, members)
+    names = [_describe(result.rows[m], told_by) for m in shown]
     axes.barh(range(len(shown)), [result.metrics[m][metric] for m in shown])
     axes.set_yticks(range(len(shown)), names, fontsize="x-small")
     axes.invert_yaxis()
@@ -133,17 +135,23 @@ def _longest_axis(result: SweepResult, members: Sequence[int]) -> str | None:
     return best if best is not None and counts[best] >= 3 else None
 
 
-def _describe(
-    result: SweepResult, members: Sequence[int], row: dict[str, Any], without: str | None = None
-) -> str:
-    """Return the inputs of a row that differ between the members, in words."""
-    parts = []
-    for name in result.inputs:
-        if name in ("workload", without) or row.get(name) is None:
-            continue
-        if name == "design" or len({str(result.rows[m].get(name)) for m in members}) > 1:
-            parts.append(str(row[name]) if name == "design" else f"{name.rpartition('.')[2]} {row[name]}")
-    return ", ".join(parts)
+def _varied(result: SweepResult, members: Sequence[int], without: str | None = None) -> list[str]:
+    """Return the inputs that tell the members apart: the design, and those with more than one value."""
+    return [
+        name
+        for name in result.inputs
+        if name not in ("workload", without)
+        and (name == "design" or len({str(result.rows[m].get(name)) for m in members}) > 1)
+    ]
+
+
+def _describe(row: dict[str, Any], inputs: Sequence[str]) -> str:
+    """Return the given inputs of a row in words."""
+    return ", ".join(
+        str(row[name]) if name == "design" else f"{name.rpartition('.')[2]} {row[name]}"
+        for name in inputs
+        if row.get(name) is not None
+    )
 
 
 def _scale(axes: Axes, which: str, values: Sequence[float], unit: str | None = None) -> None:
