@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from accel_sim.hardware.component import GemmTiles
 from accel_sim.hardware.primitives import ONLINE_RESCALE, ONLINE_SOFTMAX
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine
 from accel_sim.mapping.plan import Place, Segment
 from accel_sim.mapping.products import check_formats, stored_bits
 from accel_sim.mapping.tile_sizes import candidate_sizes
-from accel_sim.mapping.tiling import TOLERANCE, Product, tile_interval_cycles
+from accel_sim.mapping.tiling import TOLERANCE, Product, interval_cycles
 from accel_sim.workload.operators import Attention
 
 
@@ -144,9 +145,10 @@ def tile_prices(
     """Return (interval, result, accesses) of the score product and of the value product of tiles."""
     depth = np.full_like(keys, w.depth)
     template = _product(w, 1, 1, 1, 1, w.key)
-    scores = tile_interval_cycles(template, machine, heads, rows, keys, depth)
-    values = tile_interval_cycles(_product(w, 1, 1, 1, 1, w.value), machine, heads, rows, depth, keys)
-    return scores, values
+    unit, ports = machine.matrix_key, machine.ports
+    scores = interval_cycles(template, unit, ports, GemmTiles(heads, rows, keys, depth))
+    other = _product(w, 1, 1, 1, 1, w.value)
+    return scores, interval_cycles(other, unit, ports, GemmTiles(heads, rows, depth, keys))
 
 
 def tile_attention(segment: Segment, machine: Machine, tile_bytes: int) -> AttentionTiling | None:

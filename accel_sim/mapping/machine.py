@@ -90,6 +90,11 @@ class Machine:
         return UnitKey(f"{self.matrix.kind.name} {spec.model_dump_json()}", spec, self.matrix_model)
 
     @property
+    def ports(self) -> tuple[int, int]:
+        """Bytes a cycle that the scratchpad gives, and that the accumulators take or give."""
+        return self.scratchpad_read_bytes_per_cycle, self.accumulator_bytes_per_cycle
+
+    @property
     def sum_bits(self) -> int:
         """Bits of a partial sum in the matrix unit."""
         assert self.matrix is not None

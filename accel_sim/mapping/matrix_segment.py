@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from accel_sim.engine.program import VARIANTS, Stream
+from accel_sim.hardware.component import GemmTiles
 from accel_sim.hardware.primitives import FUNCTIONS
 from accel_sim.mapping.dependencies import Edge, RowSteps, row_steps
+from accel_sim.mapping.machine import UnitKey
 from accel_sim.mapping.plan import Place, Segment
 from accel_sim.mapping.products import Nest, to_bytes
-from accel_sim.mapping.streams import Streams, Wait, cycles_to_ticks, vector_charges
-from accel_sim.mapping.tiling import K, M, N, tile_interval_cycles
+from accel_sim.mapping.streams import Charges, Streams, Wait, cycles_to_ticks, vector_charges
+from accel_sim.mapping.tiling import K, M, N, Product, interval_cycles
 from accel_sim.workload.operators import Conv2d, Elementwise
 
 
@@ -200,21 +203,36 @@ def _region_bytes(nest: Nest, bits: float) -> list[int]:
     return [to_bytes(results, bits) for results in nest.region_results]
 
 
-def _write_tiles(work: _Work) -> None:
-    s, nest, p = work.streams, work.nest, work.nest.product
-    stream, base, innermost = s.matrix, s.matrix.depth, len(work.nest.loops)
-    machine, g = s.machine, np.full(VARIANTS, work.nest.tiling.groups)
-    m, n, k = np.array(nest.tile_sizes).T
-    interval, result, accesses = tile_interval_cycles(p, machine, g, m, n, k)
-    assert machine.matrix is not None
-    peak = machine.matrix_model.peak_macs_per_cycle(machine.matrix.spec)
+@lru_cache(maxsize=4096)
+def _tile_amounts(
+    p: Product,
+    groups: int,
+    sizes: tuple[tuple[int, int, int], ...],
+    unit: UnitKey,
+    ports: tuple[int, int],
+) -> tuple[Sequence[int], Sequence[int], Charges]:
+    """Return ticks on the matrix unit, ticks from then to the result, and events of a tile, by variant."""
+    g = np.full(VARIANTS, groups)
+    m, n, k = np.array(sizes).T
+    interval, result, accesses = interval_cycles(p, unit, ports, GemmTiles(g, m, n, k))
+    peak = unit.model.peak_macs_per_cycle(unit.spec)
     charges = {
         "executed_macs": (g * m * p.row_scale * n * k * p.depth_scale).tolist(),
-        "pe_cycles": [round(cycles * peak) for cycles in interval],
+        "pe_cycles": [round(cycles * peak) for cycles in interval.tolist()],
         "scratchpad_read_bytes": accesses[0].tolist(),
         "accumulator_read_bytes": accesses[1].tolist(),
         "accumulator_write_bytes": accesses[2].tolist(),
     }
+    ticks = [cycles_to_ticks(cycles) for cycles in interval.tolist()]
+    return ticks, [cycles_to_ticks(cycles) for cycles in (result - interval).tolist()], charges
+
+
+def _write_tiles(work: _Work) -> None:
+    s, nest, p = work.streams, work.nest, work.nest.product
+    stream, base, innermost = s.matrix, s.matrix.depth, len(work.nest.loops)
+    ticks, result, charges = _tile_amounts(
+        p, nest.tiling.groups, nest.tile_sizes, s.machine.matrix_key, s.machine.ports
+    )
     steps = work.left_steps()
     waits: list[Wait] = []
     if not (p.left_in_memory or p.right_in_memory):
@@ -250,9 +268,9 @@ def _write_tiles(work: _Work) -> None:
         s.task(
             stream,
             s.matrix_unit,
-            [cycles_to_ticks(int(cycles)) for cycles in interval],
+            ticks,
             charges,
-            result=[cycles_to_ticks(int(r - i)) for r, i in zip(result, interval, strict=True)],
+            result=result,
             waits=arrivals(level),
             posts=[*releases(level), *(region_posts if nest.region == level else [])],
             loops=work.loops(base, level),

@@ -104,7 +104,7 @@ def _search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | Non
     candidates = _candidates(
         product,
         machine.matrix_key,
-        (machine.scratchpad_read_bytes_per_cycle, machine.accumulator_bytes_per_cycle),
+        machine.ports,
         (tile_bytes, machine.accumulator_bytes),
     )
     if candidates is None:
@@ -211,27 +211,20 @@ def _intervals(product: Product, unit: UnitKey, ports: tuple[int, int], candidat
     """Return float64[t, 8], cycles of each candidate's tiles by which of m, n, k is in its last iteration."""
     bounds = np.array([product.rows, product.columns, product.depth])
     slots, tiles = distinct_tiles(bounds, candidates)
-    cycles = _interval_cycles(product, unit, ports, GemmTiles(*tiles))[0]
+    cycles = interval_cycles(product, unit, ports, GemmTiles(*tiles))[0]
     return cycles[slots].astype(np.float64)
 
 
-def tile_interval_cycles(
-    product: Product, machine: Machine, g: np.ndarray, m: np.ndarray, n: np.ndarray, k: np.ndarray
+def interval_cycles(
+    product: Product, unit: UnitKey, ports: tuple[int, int], tiles: GemmTiles
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what tiles (in loop units) cost on the matrix unit with its buffers' ports.
+    """Return what tiles (in loop units) cost on the matrix unit with its buffers' ports (`Machine.ports`).
 
     Returns:
         interval: int64[t], cycles until the next tile can start: of the unit, or of the ports that feed it.
         result: int64[t], cycles until the last result can be read.
         accesses: int64[3, t], bytes read from the scratchpad, read from and written to the accumulators.
     """
-    ports = (machine.scratchpad_read_bytes_per_cycle, machine.accumulator_bytes_per_cycle)
-    return _interval_cycles(product, machine.matrix_key, ports, GemmTiles(g, m, n, k))
-
-
-def _interval_cycles(
-    product: Product, unit: UnitKey, ports: tuple[int, int], tiles: GemmTiles
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     price = unit.model.price(
         unit.spec, GemmTiles(tiles.g, tiles.m * product.row_scale, tiles.n, tiles.k * product.depth_scale)
     )
