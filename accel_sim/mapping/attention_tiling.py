@@ -187,34 +187,24 @@ def tile_attention(segment: Segment, machine: Machine, tile_bytes: int) -> Atten
     kv_bytes = sum(s.tensor.bytes for s, away in zip(segment.sources[1:3], in_memory[1:], strict=True) if away)
     stored = segment.output.bytes if segment.place is not Place.CHIP else 0
     per_byte = machine.memory.ticks_per_byte
-    products = (scores[0] * TICKS_PER_CYCLE).tolist(), (values[0] * TICKS_PER_CYCLE).tolist()
-    lanes = ((softmax + rescale) * TICKS_PER_CYCLE).tolist()
-    found: list[tuple[float, float, AttentionTiling]] = []
-    shapes: dict[tuple[int, int], tuple[QueryBlocks, ...]] = {}
-    for heads, block, span, score, value, vector, loads, pair in zip(
-        g.tolist(),
-        queries.tolist(),
-        keys.tolist(),
-        *products,
-        lanes,
-        tile_loads.tolist(),
-        pair_bytes[fits].tolist(),
-        strict=True,
-    ):
-        if (block, span) not in shapes:
-            shapes[block, span] = query_blocks(op, block, span)
-        blocks = shapes[block, span]
-        turns = w.groups // heads
-        tiles = turns * sum(b.key_tiles for b in blocks)
-        # A block's first scores and last weights have nothing to overlap with.
-        inner = tiles - turns * sum(b.blocks for b in blocks)
-        chain = inner * max(score + value, vector) + (tiles - inner) * (score + vector + value)
-        resident = span >= visible_keys(op)
-        moved = once + stored if resident else once + stored + (tiles * loads - kv_bytes)
-        # A tile's values wait for the next tile's scores, so its space is free only after that one's load.
-        waiting = max(1, tile_bytes // pair - 1)
-        held = tiles * (loads * per_byte + score + value) / waiting if loads else 0
-        estimate = max(chain, moved * per_byte, held) + loads * per_byte + machine.memory.latency_ticks
-        found.append((estimate, tiles, AttentionTiling(heads, block, span, resident, estimate)))
-    within = min(estimate for estimate, _, _ in found) * (1 + TOLERANCE)
-    return min((f for f in found if f[0] <= within), key=lambda f: (f[1], f[0]))[2]
+    score, value = scores[0] * float(TICKS_PER_CYCLE), values[0] * float(TICKS_PER_CYCLE)
+    vector = (softmax + rescale) * float(TICKS_PER_CYCLE)
+    shapes = list(zip(queries.tolist(), keys.tolist(), strict=True))
+    cut = {shape: query_blocks(op, *shape) for shape in set(shapes)}
+    turns = w.groups // g
+    tiles = turns * np.array([sum(b.key_tiles for b in cut[shape]) for shape in shapes], dtype=np.float64)
+    blocks = turns * np.array([sum(b.blocks for b in cut[shape]) for shape in shapes], dtype=np.float64)
+    # A block's first scores and last weights have nothing to overlap with.
+    chain = (tiles - blocks) * np.maximum(score + value, vector) + blocks * (score + vector + value)
+    resident = keys >= visible_keys(op)
+    moved = once + stored + np.where(resident, 0.0, tiles * tile_loads - kv_bytes)
+    # A tile's values wait for the next tile's scores, so its space is free only after that one's load.
+    waiting = np.maximum(1, tile_bytes // pair_bytes[fits] - 1)
+    held = np.where(tile_loads > 0, tiles * (tile_loads * per_byte + score + value) / waiting, 0.0)
+    estimate = np.maximum(np.maximum(chain, moved * per_byte), held)
+    estimate += tile_loads * per_byte + machine.memory.latency_ticks
+    close = np.flatnonzero(estimate <= estimate.min() * (1 + TOLERANCE))
+    best = int(close[np.lexsort((estimate[close], tiles[close]))[0]])
+    return AttentionTiling(
+        int(g[best]), int(queries[best]), int(keys[best]), bool(resident[best]), float(estimate[best])
+    )
