@@ -102,9 +102,9 @@ class Decoder(TransformerFamily):
 class Encoder(TransformerFamily):
     """A family that reads its whole input at once."""
 
+    @abstractmethod
     def sequence(self, asked: int | None) -> int:
         """Return the tokens of one input; `asked` is what the phase says, None when it says nothing."""
-        raise NotImplementedError
 
     def run(self, phase: AnyPhase) -> Run:
         """Return a run over whole inputs."""

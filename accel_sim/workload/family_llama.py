@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -176,9 +177,9 @@ class GemmaDecoder(GatedDecoder):
     final_logit_softcapping: float | None = None
     tie_word_embeddings: Flag = True
 
+    @abstractmethod
     def is_local(self, index: int) -> bool:
         """Tell whether layer `index` (from 0) has a sliding window."""
-        raise NotImplementedError
 
     def layer_windows(self) -> list[int]:
         """Return the window of each layer, by `layer_types` or by the family's rule."""
