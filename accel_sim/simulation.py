@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -71,10 +73,7 @@ def simulate(
     else:
         workload = load_workload(workload, overrides=on_workload)
     machine = resolve(design)
-    if fidelity == "roofline":
-        run: StageRunner = lambda graph, name, weight: _roofline_stage(graph, name, weight, machine)  # noqa: E731
-    else:
-        run = lambda graph, name, weight: _tile_stage(graph, name, weight, machine, fold)  # noqa: E731
+    run = partial(_roofline_stage, machine) if fidelity == "roofline" else partial(_tile_stage, machine, fold)
     stages = _stages(workload, run)
     return Result(
         design=design,
@@ -101,31 +100,25 @@ def _resolve_design(design: Design | str | Path, overrides: Mapping[str, Any]) -
     return build_design(design.document, overrides) if overrides else design
 
 
-StageRunner = Callable[[Graph, str, float], Stage]
+StageRunner = Callable[[Graph, str], Stage]
 
 
 def _stages(workload: Workload, run: StageRunner) -> tuple[Stage, ...]:
     phase = workload.phase
     if not isinstance(phase, Generate):
-        return (run(lower(workload), phase.phase, 1.0),)
-    prefill = run(lower(workload.with_phase(phase.prefill)), "prefill", 1.0)
+        return (run(lower(workload), phase.phase),)
+    prefill = run(lower(workload.with_phase(phase.prefill)), "prefill")
     contexts = phase.contexts
     if not contexts:
         return (prefill,)
 
     def step(context: int) -> Stage:
-        return run(lower(workload.with_phase(phase.decode(context))), f"decode at {context}", 1.0)
+        return run(lower(workload.with_phase(phase.decode(context))), f"decode at {context}")
 
     last = lower(workload.with_phase(phase.decode(contexts[-1])))
     windows = {op.window for op, _ in last.operators() if isinstance(op, Attention)}
     steps = integrate(step, contexts[0], contexts[-1], bends=sorted(windows))
-    return (prefill, *(_weighted(stage, weight) for stage, weight in steps))
-
-
-def _weighted(stage: Stage, weight: float) -> Stage:
-    from dataclasses import replace
-
-    return replace(stage, weight=weight)
+    return (prefill, *(replace(stage, weight=weight) for stage, weight in steps))
 
 
 def integrate(
@@ -179,7 +172,7 @@ def integrate(
     return [(known[context], weights[context]) for context in sorted(known)]
 
 
-def _tile_stage(graph: Graph, name: str, weight: float, machine: Machine, fold: bool) -> Stage:
+def _tile_stage(machine: Machine, fold: bool, graph: Graph, name: str) -> Stage:
     compiled = compile_graph(graph, machine)
     timeline = execute(compiled.builder, len(compiled.mapped), fold=fold)
     tick_s = 1 / (machine.design.clock_hz * TICKS_PER_CYCLE)
@@ -201,7 +194,7 @@ def _tile_stage(graph: Graph, name: str, weight: float, machine: Machine, fold: 
     )
     return Stage(
         name=name,
-        weight=weight,
+        weight=1.0,
         latency_s=timeline.total_ticks * tick_s,
         records=_close(records, timeline.total_ticks * tick_s),
         intervals=lambda: trace(compiled.builder, len(compiled.mapped)),
@@ -250,13 +243,11 @@ def _record(
 
 def _close(records: Sequence[OperatorRecord], latency_s: float) -> tuple[OperatorRecord, ...]:
     """Give the time after the last marked result (tokens on their way) to the last operator."""
-    from dataclasses import replace
-
     rest = latency_s - sum(record.latency_s for record in records)
     return (*records[:-1], replace(records[-1], latency_s=records[-1].latency_s + rest)) if records else ()
 
 
-def _roofline_stage(graph: Graph, name: str, weight: float, machine: Machine) -> Stage:
+def _roofline_stage(machine: Machine, graph: Graph, name: str) -> Stage:
     tick_s = 1 / (machine.design.clock_hz * TICKS_PER_CYCLE)
     rows = []
     totals: dict[str, float] = {}
@@ -295,7 +286,7 @@ def _roofline_stage(graph: Graph, name: str, weight: float, machine: Machine) ->
         )
         for (block, op, least, busy, events), seconds in zip(rows, own, strict=True)
     )
-    return Stage(name=name, weight=weight, latency_s=latency_s, records=records)
+    return Stage(name=name, weight=1.0, latency_s=latency_s, records=records)
 
 
 def _tokens(workload: Workload) -> int:
