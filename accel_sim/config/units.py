@@ -25,13 +25,9 @@ UNITS: dict[str, dict[str, float]] = {
     "bytes per second": {f"{unit}/s": scale for unit, scale in (_BYTES | _BITS).items()},
     "hertz": {f"{prefix}Hz": scale for prefix, scale in _DECIMAL.items()},
     "seconds": {f"{prefix}s": scale for prefix, scale in _SMALL.items()},
-    "joules": {f"{prefix}J": scale for prefix, scale in _SMALL.items()},
-    "joules per byte": {f"{prefix}J/bit": scale * 8 for prefix, scale in _SMALL.items()}
-    | {f"{prefix}J/B": scale for prefix, scale in _SMALL.items()},
     "watts": {f"{prefix}W": scale for prefix, scale in (_SMALL | {"k": 1e3}).items()},
     "nanometres": {"nm": 1.0, "um": 1e3},
     "volts": {"V": 1.0, "mV": 1e-3},
-    "square millimetres": {"mm2": 1.0, "mm^2": 1.0, "um2": 1e-6, "um^2": 1e-6},
 }
 
 _QUANTITY = re.compile(r"\s*([-+]?(?:\d[\d_]*\.?[\d_]*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\d\s].*?)?\s*\Z")
@@ -78,11 +74,9 @@ ByteCount = Annotated[int, BeforeValidator(_whole_bytes), Field(gt=0, le=2**50)]
 BytesPerSecond = Annotated[float, _quantity("bytes per second"), Field(gt=0, le=1e18)]
 Hertz = Annotated[float, _quantity("hertz"), Field(gt=0, le=1e12)]
 Seconds = Annotated[float, _quantity("seconds"), Field(ge=0, le=1e6)]
-JoulesPerByte = Annotated[float, _quantity("joules per byte"), Field(ge=0, le=1e-3)]
 Watts = Annotated[float, _quantity("watts"), Field(ge=0, le=1e6)]
 Nanometres = Annotated[float, _quantity("nanometres"), Field(gt=0, le=1e4)]
 Volts = Annotated[float, _quantity("volts"), Field(gt=0, le=10)]
-SquareMillimetres = Annotated[float, _quantity("square millimetres"), Field(ge=0, le=1e6)]
 Count = Annotated[int, Field(gt=0, le=2**40, strict=True)]
 
 

@@ -54,7 +54,6 @@ class Plan:
         workloads: that points refer to.
         files: every file that was read.
         columns: names of the input columns.
-        metric_names: names of all metrics that a result has.
     """
 
     spec: SweepSpec
@@ -63,7 +62,6 @@ class Plan:
     workloads: tuple[Workload, ...]
     files: tuple[Path, ...]
     columns: tuple[str, ...]
-    metric_names: tuple[str, ...]
 
 
 def plan_sweep(spec: SweepSpec, document: Document, sweep_file: Path | None) -> Plan:
@@ -106,7 +104,6 @@ def plan_sweep(spec: SweepSpec, document: Document, sweep_file: Path | None) -> 
             *(column for column in first if column in met),
             *(column for column in _grid_columns(axes, designs, workloads) if column not in first),
         ),
-        metric_names=names,
     )
 
 

@@ -68,11 +68,6 @@ class Store:
     ) -> None:
         self._connection.close()
 
-    def clear(self) -> None:
-        """Forget everything."""
-        with _explained(self.path):
-            self._connection.execute("delete from points")
-
     def read(self, keys: Iterable[str]) -> dict[str, Outcome]:
         """Return the outcomes of those keys that are there.
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from accel_sim.config.units import ByteCount, BytesPerSecond, Count, Seconds
+from accel_sim.config.units import ByteCount, BytesPerSecond, Count, Seconds, Watts
 from accel_sim.hardware.component import (
     ComponentCost,
     ComponentSpec,
@@ -70,7 +70,7 @@ class Dram(ComponentSpec):
     latency: Seconds = 0.0
     capacity: ByteCount
     interleave: ByteCount = Field(default=4096, le=2**24)
-    background_power: Annotated[float, Field(ge=0, le=1e4)] = 0.0
+    background_power: Watts = 0.0
 
     @field_validator("standard")
     @classmethod
