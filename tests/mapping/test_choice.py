@@ -1,4 +1,4 @@
-"""The rule by which a tiling is chosen, against its words: fast enough, then frugal enough, then fewest tiles."""
+"""How a tiling is chosen, against the rule in words: fast enough, then frugal enough, then fewest tiles."""
 
 from __future__ import annotations
 
