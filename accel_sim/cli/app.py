@@ -85,6 +85,52 @@ def show(
     show_.show(name, options, settings or [], as_json)
 
 
+@app.command(rich_help_panel=LOOK)
+def tech(
+    unit: Annotated[
+        str | None, typer.Argument(help="What to price, such as mac, add or sram; nothing lists them all.")
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Argument(help="Its formats or size: bf16xbf16+fp32, int8, '512 KiB', hbm2e.")
+    ] = None,
+    node: Annotated[str, typer.Option(metavar="NM", help="Technology node.")] = "45",
+    voltage: Annotated[
+        str | None, typer.Option(metavar="V", help="Supply; the node's own if left out.")
+    ] = None,
+    clock: Annotated[str | None, typer.Option(metavar="HZ", help="Build it for a clock, such as 1GHz.")] = None,
+    activity: Annotated[float, typer.Option(help="Output transitions of a cell in one use.")] = 0.5,
+    width: Annotated[float | None, typer.Option(metavar="BITS", help="sram: bits of an access.")] = None,
+    banks: Annotated[float | None, typer.Option(metavar="N", help="sram: equal banks.")] = None,
+    terms: Annotated[float | None, typer.Option(metavar="N", help="dot, tree: values summed.")] = None,
+    entries: Annotated[float | None, typer.Option(metavar="N", help="lut, regfile: words.")] = None,
+    readers: Annotated[float | None, typer.Option(metavar="N", help="lut, regfile: read ports.")] = None,
+    ways: Annotated[float | None, typer.Option(metavar="N", help="select: words to choose from.")] = None,
+    places: Annotated[float | None, typer.Option(metavar="N", help="shift: farthest shift.")] = None,
+    sum_: Annotated[
+        float | None, typer.Option("--sum", metavar="BITS", help="serial: bits of the sum.")
+    ] = None,
+    ports: Annotated[float | None, typer.Option(metavar="N", help="router: ports.")] = None,
+    flits: Annotated[float | None, typer.Option(metavar="N", help="router: flits a buffer holds.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Energy, area and leakage of arithmetic, memories, links and wires."""
+    from accel_sim.cli import tech as tech_
+
+    options = {
+        "width": width,
+        "banks": banks,
+        "terms": terms,
+        "entries": entries,
+        "readers": readers,
+        "ways": ways,
+        "places": places,
+        "sum": sum_,
+        "ports": ports,
+        "flits": flits,
+    }
+    tech_.tech(unit, subject, tech_.At(node, voltage, clock, activity), options, as_json)
+
+
 @app.command(rich_help_panel=SIMULATE)
 def run(
     design: Annotated[str, typer.Argument(help="Shipped name or file.")],

@@ -26,6 +26,7 @@ UNITS: dict[str, dict[str, float]] = {
     "hertz": {f"{prefix}Hz": scale for prefix, scale in _DECIMAL.items()},
     "seconds": {f"{prefix}s": scale for prefix, scale in _SMALL.items()},
     "watts": {f"{prefix}W": scale for prefix, scale in (_SMALL | {"k": 1e3}).items()},
+    "metres": {"m": 1.0, "mm": 1e-3, "um": 1e-6, "µm": 1e-6},
     "nanometres": {"nm": 1.0, "um": 1e3},
     "volts": {"V": 1.0, "mV": 1e-3},
 }

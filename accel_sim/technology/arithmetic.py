@@ -1,65 +1,57 @@
-"""Energy, area and leakage of arithmetic units, from Horowitz's 45 nm table (ISSCC 2014) and scaling laws.
+"""Energy, area and leakage of arithmetic units, from the cells they are made of.
 
-The rows of `data/arithmetic.csv` are reproduced exactly at 45 nm. Between and beyond them:
-
-- an integer adder is linear in its width, an integer multiplier in the product of its operands' widths;
-- a float multiplier is an integer multiplier of the significands, an adder of the exponents, and a rest
-  (normalise, round) that is a power of the significand's width fixed by the fp16 and fp32 rows; operands of
-  different width enter the rest by their geometric mean; an integer is a significand without exponent;
-- a float adder is an integer adder of the significands, one of the exponents (it compares), and a rest
-  (align, normalise) found in the same way;
-- a comparator is linear in the width, for floats too: sign and magnitude order like integers;
-- exp, rsqrt and divide iterate over one multiplier and one adder, as often as `_ITERATIVE` says;
-- leakage goes with area, at the density of one published multiplier.
-
-Left out: pipeline registers (charge `register`), conversions between formats, place and route, clock tree,
-timing (one row serves every clock) and operand activity.
+A unit's cells follow from its number formats (`circuits`), their price from the node (`pricing`). Calibrated on
+two published adders (int8 and int32, Horowitz ISSCC 2014, energy only) and one flip-flop; every other figure is
+a prediction, and `accel-sim validate arithmetic` sets all of them beside what is published.
 """
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, get_args
 
 from accel_sim.config.errors import did_you_mean
-from accel_sim.technology.cost import Cost, combine
-from accel_sim.technology.nodes import node_factors
-from accel_sim.technology.tables import Points, from_origin, read_table
-from accel_sim.workload.formats import NumberFormat, number_format
+from accel_sim.technology.cells import DEFAULT_ACTIVITY
+from accel_sim.technology.circuits import blocks, floating, integer
+from accel_sim.technology.circuits.circuit import Circuit
+from accel_sim.technology.circuits.floating import significand_bits
+from accel_sim.technology.circuits.functions import ITERATIONS, iterate, product, total
+from accel_sim.technology.circuits.integer import Carry
+from accel_sim.technology.cost import Cost, weakest
+from accel_sim.technology.pricing import built_for, price
+from accel_sim.workload.formats import NumberFormat
 
 Operation = Literal["add", "multiply", "max", "exp", "rsqrt", "divide", "register"]
-_Column = Literal["energy_pj", "area_um2"]
-
-# Multiplications and additions one result takes; the seed of a Newton iteration is free (assumed).
-_ITERATIVE = {
-    "exp": (6, 6, "six chained multiply-accumulates of a Taylor series (FuseMax)"),
-    "rsqrt": (6, 2, "two Newton steps of 3 multiplications and 1 addition (assumed)"),
-    "divide": (5, 2, "two Newton steps of 2 multiplications and 1 addition, then a multiplication (assumed)"),
-}
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 
 
 @lru_cache(maxsize=4096)
-def operation(kind: Operation, fmt: NumberFormat, node_nm: float, voltage_v: float | None = None) -> Cost:
+def operation(
+    kind: Operation,
+    fmt: NumberFormat,
+    node_nm: float,
+    voltage_v: float | None = None,
+    clock_hz: float | None = None,
+    activity: float = DEFAULT_ACTIVITY,
+) -> Cost:
     """Return the cost of one operation on values of a format.
 
     `add`, `multiply`, `divide` and `max` take two operands; `register` stores one value in flip-flops.
 
+    clock_hz: the unit is built to take an operation each cycle (exp, rsqrt and divide: a step of their
+        iteration); None leaves it as small as it can be.
+    activity: see `pricing.price`.
+
     Raises:
-        ValueError: an unknown kind, or a node or supply outside what `node_factors` covers.
+        ValueError: an unknown kind, or a node, supply or activity that is not covered.
     """
-    if kind == "add":
-        cost = _add(fmt)
-    elif kind == "multiply":
-        cost = _multiply(fmt, fmt)
-    elif kind in ("max", "register"):
-        cost = _per_bit(kind, fmt.bits)
-    elif kind in _ITERATIVE:
-        cost = _iterative(kind, fmt)
-    else:
-        kinds = ("add", "multiply", "max", "register", *_ITERATIVE)
-        raise ValueError(f"unknown operation '{kind}'{did_you_mean(kind, kinds)}")
-    return _at_node(cost, node_nm, voltage_v)
+    circuit = operation_circuit(kind, fmt, node_nm, voltage_v, clock_hz)
+    cost = price(circuit, node_nm, voltage_v, activity)
+    if kind in ITERATIONS:
+        source = f"{cost.source}; {ITERATIONS[kind].method}"
+        return replace(cost, source=source, certainty=weakest("assumed", cost.certainty))
+    return cost
 
 
 @lru_cache(maxsize=4096)
@@ -69,132 +61,73 @@ def multiply_accumulate(
     accumulator: NumberFormat,
     node_nm: float,
     voltage_v: float | None = None,
+    clock_hz: float | None = None,
+    activity: float = DEFAULT_ACTIVITY,
 ) -> Cost:
-    """Return the cost of a multiplier of formats a and b followed by an adder of the accumulator's format.
+    """Return the cost of multiplying values of formats a and b and adding the product to an accumulator.
 
-    No registers are included. Any mix of integers and floats is priced; bringing the product into an
-    accumulator of the other kind is not.
+    No registers but those of a pipeline are included. Any mix of integers and floats is priced; a product that
+    is not of the accumulator's kind is converted.
 
     Raises:
-        ValueError: a node or supply outside what `node_factors` covers.
+        ValueError: a node, supply or activity that is not covered.
     """
-    return _at_node(combine((1, _multiply(a, b)), (1, _add(accumulator))), node_nm, voltage_v)
+    circuit = multiply_accumulate_circuit(a, b, accumulator, node_nm, voltage_v, clock_hz)
+    return price(circuit, node_nm, voltage_v, activity)
 
 
-def _at_node(cost: Cost, node_nm: float, voltage_v: float | None) -> Cost:
-    factors = node_factors(node_nm, voltage_v)
-    return cost.scaled(factors.energy, factors.area, factors.leakage)
+def operation_circuit(
+    kind: Operation, fmt: NumberFormat, node_nm: float, voltage_v: float | None, clock_hz: float | None
+) -> Circuit:
+    """Return the cells of the unit that `operation` prices."""
+    if kind == "register":
+        return blocks.register(fmt.bits)
+    if kind not in OPERATIONS:
+        raise ValueError(f"unknown operation '{kind}'{did_you_mean(kind, OPERATIONS)}")
+
+    def build(carry: Carry) -> Circuit:
+        if kind == "add":
+            return total(fmt, carry)
+        if kind == "multiply":
+            return product(fmt, carry)
+        if kind == "max":
+            return integer.maximum(fmt.bits)
+        return iterate(kind, fmt, carry)
+
+    return built_for(clock_hz, node_nm, voltage_v, fmt.bits, build)
 
 
-def _add(fmt: NumberFormat) -> Cost:
-    return _unit("add", _add_figure("energy_pj", fmt), _add_figure("area_um2", fmt), (fmt,))
-
-
-def _multiply(a: NumberFormat, b: NumberFormat) -> Cost:
-    return _unit("multiply", _multiply_figure("energy_pj", a, b), _multiply_figure("area_um2", a, b), (a, b))
-
-
-def _iterative(kind: str, fmt: NumberFormat) -> Cost:
-    multiplications, additions, method = _ITERATIVE[kind]
-    multiply, add = _multiply(fmt, fmt), _add(fmt)
-    return Cost(
-        energy_j=multiplications * multiply.energy_j + additions * add.energy_j,
-        area_mm2=multiply.area_mm2 + add.area_mm2,
-        leakage_w=multiply.leakage_w + add.leakage_w,
-        source=f"{multiply.source}; {method}",
-        certainty="assumed",
+def multiply_accumulate_circuit(
+    a: NumberFormat,
+    b: NumberFormat,
+    accumulator: NumberFormat,
+    node_nm: float,
+    voltage_v: float | None,
+    clock_hz: float | None,
+) -> Circuit:
+    """Return the cells of the unit that `multiply_accumulate` prices."""
+    return built_for(
+        clock_hz, node_nm, voltage_v, accumulator.bits, lambda carry: _fused(a, b, accumulator, carry)
     )
 
 
-def _per_bit(kind: str, bits: int) -> Cost:
-    row = _rows()[kind]
-    (fmt, figures), *_ = row.items()
-    cost = Cost(
-        energy_j=float(figures["energy_pj"]) * 1e-12,
-        area_mm2=float(figures["area_um2"]) * 1e-6,
-        leakage_w=float(figures["leakage_mw"]) * 1e-3,
-        source=figures["source"],
-        certainty="sourced",
-    )
-    scale = bits / number_format(fmt).bits
-    return cost.scaled(scale, scale, scale)
+def _fused(a: NumberFormat, b: NumberFormat, accumulator: NumberFormat, carry: Carry) -> Circuit:
+    floats = "float" in (a.kind, b.kind)
+    if not floats and accumulator.kind != "float":
+        signed = "int" in (a.kind, b.kind)
+        return integer.multiply_accumulate(a.bits, b.bits, accumulator.bits, carry, signed=signed)
+    if floats and accumulator.kind == "float":
+        return floating.float_multiply_accumulate(a, b, accumulator, carry)
+    if floats:
+        converted = floating.float_product(a, b, carry).then(floating.converter(_exact(a, b), accumulator))
+        return converted.then(integer.adder(accumulator.bits, carry))
+    multiplied = integer.multiplier(significand_bits(a), significand_bits(b), carry)
+    converted = multiplied.then(floating.converter(_exact(a, b), accumulator))
+    return converted.then(floating.float_adder(accumulator, carry))
 
 
-def _unit(name: str, energy_pj: float, area_um2: float, operands: tuple[NumberFormat, ...]) -> Cost:
-    row, leakage = _rows()[name], _rows()["leakage"]["int32"]
-    names = {fmt.name.removeprefix("u") for fmt in operands}
-    return Cost(
-        energy_j=energy_pj * 1e-12,
-        area_mm2=area_um2 * 1e-6,
-        leakage_w=area_um2 * float(leakage["leakage_mw"]) / float(leakage["area_um2"]) * 1e-3,
-        source=f"{row['fp32']['source']}; leakage: {leakage['source']}",
-        certainty="sourced" if len(names) == 1 and names <= row.keys() else "scaled",
-    )
-
-
-def _add_figure(column: _Column, fmt: NumberFormat) -> float:
-    if fmt.kind != "float":
-        return _integer_add(column, fmt.bits)
-    significand = _significand(fmt)
-    return _add_core(column, significand, fmt.exponent_bits) + _rest("add", column, significand)
-
-
-def _multiply_figure(column: _Column, a: NumberFormat, b: NumberFormat) -> float:
-    product = _significand(a) * _significand(b)
-    if "float" not in (a.kind, b.kind):
-        return _integer_multiply(column, product)
-    core = _multiply_core(column, product, max(a.exponent_bits, b.exponent_bits))
-    return core + _rest("multiply", column, math.sqrt(product))
-
-
-def _add_core(column: _Column, significand: int, exponent: int) -> float:
-    return _integer_add(column, significand) + _integer_add(column, exponent)
-
-
-def _multiply_core(column: _Column, product: int, exponent: int) -> float:
-    return _integer_multiply(column, product) + _integer_add(column, exponent)
-
-
-def _rest(name: str, column: _Column, significand: float) -> float:
-    narrow, at_narrow, power = _rest_law(name, column)
-    return at_narrow * (significand / narrow) ** power
-
-
-@lru_cache(maxsize=8)
-def _rest_law(name: str, column: _Column) -> tuple[int, float, float]:
-    """Return fp16's significand, its rest, and the power that leads to the rest of fp32."""
-    points = []
-    for fmt in (number_format("fp16"), number_format("fp32")):
-        bits = _significand(fmt)
-        core = _multiply_core(column, bits * bits, fmt.exponent_bits)
-        if name == "add":
-            core = _add_core(column, bits, fmt.exponent_bits)
-        points.append((bits, float(_rows()[name][fmt.name][column]) - core))
-    (narrow, at_narrow), (wide, at_wide) = points
-    return narrow, at_narrow, math.log(at_wide / at_narrow) / math.log(wide / narrow)
-
-
-def _significand(fmt: NumberFormat) -> int:
-    return fmt.mantissa_bits + 1 if fmt.kind == "float" else fmt.bits
-
-
-def _integer_add(column: _Column, bits: int) -> float:
-    return from_origin(_integer_points("add", column, 1), bits)
-
-
-def _integer_multiply(column: _Column, product: int) -> float:
-    return from_origin(_integer_points("multiply", column, 2), product)
-
-
-@lru_cache(maxsize=8)
-def _integer_points(name: str, column: _Column, power: int) -> Points:
-    rows = ((number_format(fmt), row) for fmt, row in _rows()[name].items())
-    return tuple((float(fmt.bits**power), float(row[column])) for fmt, row in rows if fmt.kind == "int")
-
-
-@lru_cache(maxsize=1)
-def _rows() -> dict[str, dict[str, dict[str, str]]]:
-    rows: dict[str, dict[str, dict[str, str]]] = {}
-    for row in read_table("arithmetic"):
-        rows.setdefault(row["operation"], {})[row["format"]] = row
-    return rows
+def _exact(a: NumberFormat, b: NumberFormat) -> NumberFormat:
+    """Return the format that holds the exact product of two values."""
+    significand, exponent = significand_bits(a) + significand_bits(b), max(a.exponent_bits, b.exponent_bits)
+    kind = "float" if exponent else "int"
+    return NumberFormat("product", kind, significand + exponent, exponent, significand - 1 if exponent else 0)

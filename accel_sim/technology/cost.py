@@ -20,6 +20,7 @@ class Cost:
         source: where the figures come from.
         certainty: `sourced` (a published figure as it stands), `scaled` (one moved to another width, node or
             voltage by a stated law), `assumed` (no source gives it).
+        notes: where the figures leave the range of their sources, in words.
     """
 
     energy_j: float
@@ -27,6 +28,7 @@ class Cost:
     leakage_w: float
     source: str
     certainty: Certainty
+    notes: tuple[str, ...] = ()
 
     def scaled(self, energy: float, area: float, leakage: float) -> Cost:
         """Return the cost with each figure multiplied; no longer `sourced` unless every factor is 1."""
@@ -54,4 +56,5 @@ def combine(*parts: tuple[float, Cost]) -> Cost:
         leakage_w=sum(count * cost.leakage_w for count, cost in parts),
         source="; ".join(dict.fromkeys(cost.source for _, cost in parts)),
         certainty=weakest(*(cost.certainty for _, cost in parts)),
+        notes=tuple(dict.fromkeys(note for _, cost in parts for note in cost.notes)),
     )

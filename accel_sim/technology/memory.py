@@ -12,7 +12,7 @@ from accel_sim.technology.tables import read_table
 
 # "AI Chips" (Khan and Mann 2020) by way of LLMCompass supply_chain_model.py.
 _MTRANSISTORS_PER_MM2_AT_7NM = 96.3
-# accelergy-aladdin-plug-in aladdin_table.py: 0.2 transitions a bit, 1.627 fF/um.
+WIRE_SOURCE = "accelergy-aladdin-plug-in aladdin_table.py: 0.2 transitions a bit, 1.627 fF/um; no repeaters"
 _WIRE_ACTIVITY = 0.2
 _WIRE_F_PER_MM = 1.627e-12
 

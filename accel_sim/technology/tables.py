@@ -21,22 +21,6 @@ def read_table(name: str) -> tuple[dict[str, str], ...]:
         return tuple(csv.DictReader(file))
 
 
-def from_origin(points: Points, x: float) -> float:
-    """Return y at x on straight lines through the origin and the points (ascending x).
-
-    Beyond the last point y is in proportion to it.
-    """
-    last_x, last_y = points[-1]
-    if x >= last_x:
-        return last_y * x / last_x
-    left_x, left_y = 0.0, 0.0
-    for right_x, right_y in points:
-        if x <= right_x:
-            return left_y + (right_y - left_y) * (x - left_x) / (right_x - left_x)
-        left_x, left_y = right_x, right_y
-    raise AssertionError("unreachable: x is left of the last point")
-
-
 def log_log(points: Points, x: float) -> float:
     """Return y at x between the points (ascending x), log y being linear in log x; x must lie among them."""
     index = min(bisect_right([point[0] for point in points], x), len(points) - 1)

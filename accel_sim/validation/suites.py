@@ -32,6 +32,14 @@ SUITES: dict[str, Suite] = {
         "accel_sim.validation.models",
         "Parameters, MACs and KV-cache bytes of language models against published counts.",
     ),
+    "arithmetic": Suite(
+        "accel_sim.validation.arithmetic",
+        "Energy and area of arithmetic units against published primitives, ratios by source.",
+    ),
+    "synthesis": Suite(
+        "accel_sim.validation.synthesis",
+        "Carry-save against plain multiply-accumulate arrays, predicted and synthesized.",
+    ),
 }
 
 

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,7 +20,7 @@ def accel_sim(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
-def test_help_imports_nothing_heavy_and_is_quick():
+def test_help_imports_nothing_heavy():
     code = f"""
 import sys
 from accel_sim.cli import main
@@ -30,14 +29,8 @@ assert main(["run", "--help"]) == 0
 loaded = [name for name in {HEAVY} if name in sys.modules]
 assert not loaded, loaded
 """
-    # The best of three, since other tests may keep the machine busy.
-    times = []
-    for _ in range(3):
-        start = time.process_time(), time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-        times.append(time.perf_counter() - start[1])
-        assert done.returncode == 0, done.stderr
-    assert min(times) < 1.0
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -61,10 +61,14 @@ def test_every_link_has_an_energy_and_either_an_area_or_an_error_that_says_there
             link_interface_area_mm2(name, 5)
 
 
-@pytest.mark.parametrize("name", ["dram", "links", "nodes", "arithmetic"])
+@pytest.mark.parametrize("name", ["dram", "links", "nodes", "cells"])
 def test_every_row_of_the_data_has_a_source(name):
     for row in read_table(name):
-        sources = [value for column, value in row.items() if column in ("source", "energy_source")]
+        sources = [
+            value
+            for column, value in row.items()
+            if column.endswith("source") and (name != "links" or column != "area_source")
+        ]
         assert sources
         assert all(sources)
 

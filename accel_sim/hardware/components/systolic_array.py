@@ -95,7 +95,12 @@ def cost(spec: SystolicArray, chip: Surroundings) -> ComponentCost:
     assumed gated).
     """
     pe = multiply_accumulate(
-        spec.activation_format, spec.weight_format, spec.accumulator_format, chip.node_nm, chip.voltage_v
+        spec.activation_format,
+        spec.weight_format,
+        spec.accumulator_format,
+        chip.node_nm,
+        chip.voltage_v,
+        chip.clock_hz,
     )
     registers = [
         operation("register", fmt, chip.node_nm, chip.voltage_v)

@@ -44,7 +44,9 @@ def least_cycles(spec: VectorUnit, operations: Mapping[str, float]) -> float:
 
 def cost(spec: VectorUnit, chip: Surroundings) -> ComponentCost:
     """Return the charges of all lanes, each with one unit for every primitive and two operand registers."""
-    units = {name: operation(name, spec.format, chip.node_nm, chip.voltage_v) for name in PRIMITIVES}
+    units = {
+        name: operation(name, spec.format, chip.node_nm, chip.voltage_v, chip.clock_hz) for name in PRIMITIVES
+    }
     register = operation("register", spec.format, chip.node_nm, chip.voltage_v)
     return ComponentCost(
         energy_j={name: unit.energy_j + 2 * register.energy_j for name, unit in units.items()},

@@ -1,0 +1,122 @@
+"""`accel-sim tech`: what a piece of hardware costs, or the list of what can be asked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from accel_sim.cli.output import Column, facts, heading, line, print_json, table
+from accel_sim.config import InputError
+from accel_sim.config.units import format_si, parse_quantity
+from accel_sim.technology.library import ENTRIES, Conditions, Quote, as_data, find, quote
+from accel_sim.technology.nodes import node_factors
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """The conditions as given on the command line."""
+
+    node: str
+    voltage: str | None
+    clock: str | None
+    activity: float
+
+
+def tech(
+    unit: str | None, subject: str | None, at: At, options: dict[str, float | None], as_json: bool
+) -> None:
+    """Print the list of units, or the price of one.
+
+    Raises:
+        InputError: an unknown unit, a missing subject, a value that is not allowed.
+    """
+    if unit is None:
+        _list(as_json)
+        return
+    try:
+        entry = find(unit)
+        if subject is None:
+            raise ValueError(f"needs a subject, such as '{entry.example}'")
+        conditions = Conditions(
+            node_nm=parse_quantity(_number(at.node), "nanometres"),
+            voltage_v=None if at.voltage is None else parse_quantity(_number(at.voltage), "volts"),
+            clock_hz=_clock_hz(at.clock),
+            activity=at.activity,
+        )
+        given = {name: value for name, value in options.items() if value is not None}
+        answer = quote(unit, subject, conditions, **given)
+    except ValueError as error:
+        raise InputError(f"tech {unit}{f' {subject}' if subject else ''}: {error}") from None
+    parameters = {**entry.options, **given}
+    if as_json:
+        print_json(
+            {
+                "unit": unit,
+                "subject": subject,
+                **parameters,
+                "conditions": asdict(conditions),
+                **as_data(answer),
+            }
+        )
+        return
+    _print(unit, subject, parameters, conditions, answer)
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _clock_hz(text: str | None) -> float | None:
+    if text is None:
+        return None
+    hertz = parse_quantity(_number(text), "hertz")
+    if hertz <= 0:
+        raise ValueError(f"clock = {text}: must be above 0")
+    return hertz
+
+
+def _list(as_json: bool) -> None:
+    if as_json:
+        print_json(
+            [
+                {"unit": e.name, "what": e.what, "example": e.example, "options": dict(e.options)}
+                for e in ENTRIES.values()
+            ]
+        )
+        return
+    columns = [Column("unit"), Column("what"), Column("example subject"), Column("options and their defaults")]
+    rows = [
+        (e.name, e.what, e.example, ", ".join(f"--{name} {value:g}" for name, value in e.options.items()))
+        for e in ENTRIES.values()
+    ]
+    table(columns, rows)
+    line("")
+    line("accel-sim tech UNIT SUBJECT [--node 28] [--voltage 0.8] [--clock 1GHz] [--activity 0.5]")
+
+
+def _print(unit: str, subject: str, parameters: dict[str, float], at: Conditions, answer: Quote) -> None:
+    stated = "".join(f", {name} {value:g}" for name, value in parameters.items())
+    supply_v = node_factors(at.node_nm, at.voltage_v).voltage_v
+    clock = f", {format_si(at.clock_hz, 'Hz')}" if at.clock_hz else ""
+    line(f"{unit} {subject}{stated}: {at.node_nm:g} nm, {supply_v:.3g} V{clock}, activity {at.activity:g}")
+    line("")
+    rows = [(f"energy per {event}", format_si(value, "J"), "") for event, value in answer.energy_j.items()]
+    if answer.area_mm2 is not None:
+        small = answer.area_mm2 < 1e-2
+        area = f"{answer.area_mm2 * 1e6:.4g} µm²" if small else f"{answer.area_mm2:.4g} mm²"
+        rows.append(("area", area, "cells, before place and route" if answer.cells else ""))
+    if answer.leakage_w is not None:
+        rows.append(("leakage", format_si(answer.leakage_w, "W"), ""))
+    if answer.delay_s is not None:
+        rows.append(("delay", format_si(answer.delay_s, "s"), "unit-strength cells" if answer.cells else ""))
+    facts(rows)
+    cells = {name: count for name, count in answer.cells.items() if count}
+    if cells:
+        heading("Cells")
+        table([Column("cell"), Column("count", number=True)], [(n, f"{c:g}") for n, c in cells.items()])
+    line("")
+    line(f"certainty: {answer.certainty}; {answer.source}")
+    for note in answer.notes:
+        line(f"note: {note}")

@@ -1,0 +1,146 @@
+"""Arithmetic: our price of a unit beside the published one, row by row and source by source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from accel_sim.config.errors import InputError
+from accel_sim.technology.library import ENTRIES, Conditions, quote
+from accel_sim.validation.reference import Parser, ReferenceRow, number, one_of, read_reference, text
+from accel_sim.validation.report import Report
+
+REFERENCE = Path(__file__).parent / "data" / "arithmetic_published.csv"
+# The two adders that fix the energy of logic are met only on average.
+CALIBRATED_WITHIN = 0.12
+# What does not depend on a node, such as a bit of DRAM, is priced at this one.
+ANY_NODE_NM = 45.0
+
+
+def _maybe(cell: str) -> float | None:
+    return number(cell) if cell else None
+
+
+_COLUMNS: dict[str, Parser] = {
+    "source": text,
+    "row": text,
+    "node_nm": _maybe,
+    "unit": lambda cell: cell and one_of(ENTRIES)(cell),
+    "subject": str,
+    "energy_pj": _maybe,
+    "area_um2": _maybe,
+}
+_OPTIONAL: dict[str, Parser] = {
+    "certainty": str,
+    "voltage_v": _maybe,
+    "clock_ghz": _maybe,
+    "options": str,
+    "count": _maybe,
+    "register_bits": _maybe,
+    "use": one_of(("calibration", "prediction", "none")),
+    "note": str,
+}
+
+
+def validate(reference: Path | None = None) -> Report:
+    """Return ours over published for every row that names one of our units.
+
+    Args:
+        reference: a CSV file with the columns of `arithmetic_published.md`; None for the shipped one.
+
+    Raises:
+        InputError: the file cannot be read, or a row is malformed or names a unit that cannot be priced.
+    """
+    rows = read_reference(reference or REFERENCE, _COLUMNS, _OPTIONAL)
+    priced = [row for row in rows if row["unit"]]
+    if not priced:
+        raise InputError(f"{reference}: no row names a unit (allowed: {', '.join(ENTRIES)})")
+    table = [_line(row) for row in priced]
+    wrong = [line for line in table if line["use"] == "calibration" and not _met(line)]
+    return Report(
+        suite="arithmetic",
+        reference=str(reference) if reference else REFERENCE.name,
+        columns=tuple(table[0]),
+        rows=tuple(table),
+        passed=not wrong,
+        summary=_summary(rows, table, wrong),
+    )
+
+
+def ours(row: ReferenceRow) -> tuple[float, float | None]:
+    """Return our energy in pJ and area in um2 of what a row describes, its registers included.
+
+    Raises:
+        InputError: the row's subject, options or conditions are not covered.
+    """
+    values = row.values
+    clock_ghz = values.get("clock_ghz")
+    at = Conditions(
+        node_nm=values["node_nm"] or ANY_NODE_NM,
+        voltage_v=values.get("voltage_v"),
+        clock_hz=clock_ghz * 1e9 if clock_ghz else None,
+    )
+    try:
+        options = _options(values.get("options", ""))
+        unit = quote(values["unit"], values["subject"], at, **options)
+    except ValueError as error:
+        raise InputError(f"{row.place}: {values['unit']} {values['subject']}: {error}") from None
+    count = values.get("count") or 1.0
+    energy_pj = next(iter(unit.energy_j.values())) * 1e12
+    area_um2 = None if unit.area_mm2 is None else unit.area_mm2 * 1e6
+    bits = values.get("register_bits") or 0.0
+    if bits:
+        bit = quote("register", "int1", at)
+        energy_pj += bits * bit.energy_j["operation"] * 1e12
+        area_um2 = (area_um2 or 0.0) + bits * (bit.area_mm2 or 0.0) * 1e6
+    return energy_pj * count, None if area_um2 is None else area_um2 * max(count, 1.0)
+
+
+def _options(cell: str) -> dict[str, float]:
+    pairs = (part.partition("=") for part in cell.split(";") if part)
+    return {name.strip(): number(value) for name, _, value in pairs}
+
+
+def _line(row: ReferenceRow) -> dict[str, Any]:
+    energy_pj, area_um2 = ours(row)
+    published_pj, published_um2 = row["energy_pj"], row["area_um2"]
+    return {
+        "source": row["source"],
+        "row": row["row"],
+        "node_nm": row["node_nm"],
+        "use": row.values.get("use", "prediction"),
+        "published_pj": published_pj,
+        "ours_pj": energy_pj if published_pj else None,
+        "energy_ratio": energy_pj / published_pj if published_pj else None,
+        "published_um2": published_um2,
+        "ours_um2": area_um2 if published_um2 else None,
+        "area_ratio": area_um2 / published_um2 if published_um2 and area_um2 else None,
+    }
+
+
+def _met(line: dict[str, Any]) -> bool:
+    return abs(line["energy_ratio"] - 1) <= CALIBRATED_WITHIN
+
+
+def _summary(
+    rows: Sequence[ReferenceRow], table: Sequence[dict[str, Any]], wrong: Sequence[dict[str, Any]]
+) -> tuple[str, ...]:
+    calibrated = [line for line in table if line["use"] == "calibration"]
+    verdict = (
+        f"{len(calibrated) - len(wrong)} of {len(calibrated)} rows used for calibration are met within "
+        f"{CALIBRATED_WITHIN:.0%}; the other {len(table) - len(calibrated)} are predictions. "
+        f"{len(rows) - len(table)} published rows have no counterpart."
+    )
+    sentences = []
+    for source in dict.fromkeys(line["source"] for line in table):
+        mine = [line for line in table if line["source"] == source and line["use"] != "calibration"]
+        parts = [
+            f"{what} {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} rows)"
+            for what in ("energy", "area")
+            if (ratios := [line[f"{what}_ratio"] for line in mine if line[f"{what}_ratio"] is not None])
+        ]
+        if parts:
+            sentences.append(f"{source}: ours over published, median (range): {'; '.join(parts)}.")
+    return (verdict, *sentences)
