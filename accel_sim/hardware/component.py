@@ -105,6 +105,7 @@ class MatrixModel:
         refuses: why it cannot take operands of these formats (left, right), or None.
         formats: (left, right, accumulator) formats its own arithmetic has.
         cost: energy by event (`macs`), area, leakage.
+        scales: field of the spec by which a chip has more of the unit, such as `count`; None if it has none.
     """
 
     price: Callable[[Any, GemmTiles], GemmPrice]
@@ -113,6 +114,7 @@ class MatrixModel:
     refuses: Callable[[Any, NumberFormat, NumberFormat], str | None]
     formats: Callable[[Any], tuple[NumberFormat, NumberFormat, NumberFormat]]
     cost: Callable[[Any, Surroundings], ComponentCost]
+    scales: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,7 @@ def cost(spec: SystolicArray, chip: Surroundings) -> ComponentCost:
         refuses=refuses,
         formats=formats,
         cost=cost,
+        scales="count",
     ),
 )
 class SystolicArray(ComponentSpec):
