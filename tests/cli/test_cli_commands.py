@@ -173,6 +173,46 @@ def test_show_of_a_design(capsys):
     assert data["total_area_mm2"] == pytest.approx(sum(sum(a.values()) for a in data["area_mm2"].values()))
 
 
+def test_show_prints_a_tree_of_the_area_the_largest_first_and_numbers_the_sources(capsys):
+    design = load_design("npu_128x128_hbm")
+    text = printed(capsys, "show", "npu_128x128_hbm")
+    tree = text[text.index("Area and leakage\n") :]
+    rows = re.findall(
+        r"^( *)(\w+) +([\d.]+) mm² +([\d.]+)%(?: +[\d.]+ \S*W)? *(\w*) *([\d ]*)$", tree, re.MULTILINE
+    )
+    _, *components = [row for row in rows if len(row[0]) < 4]
+    assert [name for _, name, *_ in components] == sorted(
+        design.costs, key=lambda name: -sum(design.costs[name].area_mm2.values())
+    )
+    assert sum(float(share) for *_, share, _, _ in components) == pytest.approx(100, abs=0.3)
+    several = [cost.area_mm2 for cost in design.costs.values() if len(cost.area_mm2) > 1]
+    assert {name for indent, name, *_ in rows if len(indent) == 4} == {
+        part for cost in several for part in cost
+    }
+    notes = dict(re.findall(r"^ +(\d+)  (.*)$", tree, re.MULTILINE))
+    for _, name, _, _, certainty, numbers in components:
+        cost = design.costs[name]
+        assert certainty == cost.certainty
+        listed = [notes[number] for number in numbers.split()]
+        given = "; ".join(cost.sources)
+        assert all(note in given for note in listed)
+        assert all(part in "; ".join(listed) for part in given.split("; "))
+
+
+def test_show_as_json_has_the_same_tree(capsys):
+    design = load_design("tpu_v1")
+    data = json.loads(printed(capsys, "show", "tpu_v1", "--json"))
+    for parts in data["area_mm2"].values():
+        assert list(parts.values()) == sorted(parts.values(), reverse=True)
+    totals = [sum(parts.values()) for parts in data["area_mm2"].values()]
+    assert totals == sorted(totals, reverse=True)
+    assert sum(data["area_share"].values()) == pytest.approx(1)
+    for name, cost in design.costs.items():
+        assert data["area_share"][name] == pytest.approx(sum(cost.area_mm2.values()) / design.area_mm2)
+        assert data["leakage_w"][name] == cost.leakage_w
+        assert (data["certainty"][name], data["sources"][name]) == (cost.certainty, list(cost.sources))
+
+
 def test_show_of_a_workload(capsys):
     text = printed(capsys, "show", "llama3_8b")
     for word in (
