@@ -171,13 +171,28 @@ def compare(
     output: Output = None,
     settings: Settings = None,
     fidelity: Fidelity = "tile",
+    iso: Annotated[
+        str | None,
+        typer.Option(
+            metavar="area|power|peak", help="Scale the other designs until they equal the first in it."
+        ),
+    ] = None,
+    scale: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[DESIGN=]PATH",
+            help="What --iso scales, such as npu.count, in all designs or in one; by default the number of "
+            "matrix units. Repeatable.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """One workload on several designs, side by side."""
+    """One workload on several designs, side by side; with --iso at equal area, power or peak."""
     from accel_sim.cli import compare as compare_
 
     options = PhaseOptions(phase, batch, sequence, context, prompt, output)
-    compare_.compare(designs, workload, options, settings or [], fidelity, as_json)
+    equal = compare_.Equal(iso, tuple(scale or ()))
+    compare_.compare(designs, workload, options, settings or [], fidelity, equal, as_json)
 
 
 @app.command(rich_help_panel=EXPLORE)

@@ -1,12 +1,17 @@
-"""A design as its blocks, its peak and bandwidth, its area and its leakage."""
+"""A design as its blocks, its peak and bandwidth, and the tree of its area, with leakage and sources."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from accel_sim.cli.output import Column, facts, heading, line, print_json, table
 from accel_sim.config.units import format_si
+from accel_sim.hardware.component import ComponentCost
 from accel_sim.hardware.design import Component, Design, load_design
+
+# A semicolon that does not stand in brackets.
+_BETWEEN_SOURCES = re.compile(r"; (?![^(]*\))")
 
 
 def show_design(name: str, settings: dict[str, Any], as_json: bool) -> None:
@@ -19,25 +24,15 @@ def show_design(name: str, settings: dict[str, Any], as_json: bool) -> None:
     line("")
     facts(_figures(design))
     heading("Blocks")
-    costs = design.costs
-    rows = [
-        (
-            block.name,
-            block.kind.name,
-            _parameters(design, block),
-            f"{sum(costs[block.name].area_mm2.values()):.4g} mm²",
-            format_si(costs[block.name].leakage_w, "W"),
-        )
-        for block in design.components.values()
-    ]
-    columns = [Column("block"), Column("kind"), Column("parameters", wraps=True)]
-    table([*columns, Column("area", number=True), Column("leakage", number=True)], rows)
-    heading("Area")
-    _print_area(design)
+    blocks = [(block.name, block.kind.name, _parameters(design, block)) for block in design.components.values()]
+    table([Column("block"), Column("kind"), Column("parameters", wraps=True)], blocks)
+    heading("Area and leakage")
+    _print_tree(design)
 
 
 def as_data(design: Design) -> dict[str, Any]:
     """Return a design as plain data: parameters with defaults filled in, bounds, costs."""
+    costs = by_area(design)
     return {
         "name": design.name,
         "description": design.description,
@@ -48,13 +43,34 @@ def as_data(design: Design) -> dict[str, Any]:
         "peak_macs_per_s": design.peak_macs_per_s,
         "memory_bandwidth_bytes_per_s": design.memory_bandwidth_bytes_per_s,
         "ridge_macs_per_byte": ridge_macs_per_byte(design),
-        "area_mm2": {name: dict(cost.area_mm2) for name, cost in design.costs.items()},
+        "area_mm2": {name: dict(parts_by_area(cost)) for name, cost in costs.items()},
+        "area_share": {name: _share(area_mm2(cost), design) for name, cost in costs.items()},
         "total_area_mm2": design.area_mm2,
-        "leakage_w": {name: cost.leakage_w for name, cost in design.costs.items()},
+        "leakage_w": {name: cost.leakage_w for name, cost in costs.items()},
         "total_leakage_w": design.leakage_w,
-        "event_energy_j": {name: dict(cost.energy_j) for name, cost in design.costs.items()},
-        "sources": {name: list(cost.sources) for name, cost in design.costs.items()},
+        "event_energy_j": {name: dict(cost.energy_j) for name, cost in costs.items()},
+        "certainty": {name: cost.certainty for name, cost in costs.items()},
+        "sources": {name: list(cost.sources) for name, cost in costs.items()},
     }
+
+
+def by_area(design: Design) -> dict[str, ComponentCost]:
+    """Return the charges of every component, the largest first."""
+    return dict(sorted(design.costs.items(), key=lambda item: -area_mm2(item[1])))
+
+
+def parts_by_area(cost: ComponentCost) -> list[tuple[str, float]]:
+    """Return the parts of a component with their area in mm2, the largest first."""
+    return sorted(cost.area_mm2.items(), key=lambda item: -item[1])
+
+
+def area_mm2(cost: ComponentCost) -> float:
+    """Return the area of all parts of a component."""
+    return sum(cost.area_mm2.values())
+
+
+def _share(area: float, design: Design) -> float:
+    return area / design.area_mm2 if design.area_mm2 else 0.0
 
 
 def ridge_macs_per_byte(design: Design) -> float:
@@ -96,14 +112,35 @@ def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _print_area(design: Design) -> None:
-    total = design.area_mm2
-    rows = []
-    for name, cost in design.costs.items():
-        if not cost.area_mm2:
-            continue
-        own = sum(cost.area_mm2.values())
-        rows.append((name, f"{own:.4g} mm²", f"{own / total:.1%}" if total else ""))
-        parts = sorted(cost.area_mm2.items(), key=lambda item: -item[1])
-        rows += [(f"  {part}", f"{a:.4g} mm²", f"{a / total:.1%}" if total else "") for part, a in parts]
-    table([Column("part"), Column("area", number=True), Column("share", number=True)], rows)
+def _print_tree(design: Design) -> None:
+    """Print components and parts by area, with the certainty of each component and its sources as footnotes."""
+    notes: dict[str, int] = {}
+    rows = [("chip", *_area_cells(design.area_mm2, design), format_si(design.leakage_w, "W"), "", "")]
+    for name, cost in by_area(design).items():
+        numbers = sorted({notes.setdefault(note, len(notes) + 1) for note in _notes(cost)})
+        leakage = format_si(cost.leakage_w, "W")
+        cells = _area_cells(area_mm2(cost), design)
+        rows.append((f"  {name}", *cells, leakage, cost.certainty, " ".join(map(str, numbers))))
+        rows += [
+            (f"    {part}", *_area_cells(area, design), "", "", "")
+            for part, area in parts_by_area(cost)
+            if len(cost.area_mm2) > 1
+        ]
+    numeric = (Column(title, number=True) for title in ("area", "share", "leakage"))
+    table([Column("part"), *numeric, Column("certainty"), Column("sources")], rows)
+    line("")
+    line(
+        "Certainty is that of a component's least certain figure: sourced as it stands, scaled by a stated law"
+    )
+    line("to another width, node or supply, or assumed. Sources:")
+    for note, number in notes.items():
+        line(f"  {number:>2}  {note}")
+
+
+def _area_cells(area: float, design: Design) -> tuple[str, str]:
+    return f"{area:.4g} mm²", f"{_share(area, design):.1%}"
+
+
+def _notes(cost: ComponentCost) -> list[str]:
+    """Return the sources one by one: those of a figure that rests on several are joined by semicolons."""
+    return [note for source in cost.sources for note in _BETWEEN_SOURCES.split(source)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -30,6 +31,14 @@ UNITS: dict[str, dict[str, float]] = {
     "nanometres": {"nm": 1.0, "um": 1e3},
     "volts": {"V": 1.0, "mV": 1e-3},
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """What a number of a pydantic model measures, as a mark in its annotation: one of the keys of `UNITS`."""
+
+    name: str
+
 
 _QUANTITY = re.compile(r"\s*([-+]?(?:\d[\d_]*\.?[\d_]*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\d\s].*?)?\s*\Z")
 
@@ -59,8 +68,8 @@ def parse_quantity(value: object, dimension: str) -> float:
     return number
 
 
-def _quantity(dimension: str) -> BeforeValidator:
-    return BeforeValidator(lambda value: parse_quantity(value, dimension))
+def _quantity(dimension: str) -> tuple[Dimension, BeforeValidator]:
+    return Dimension(dimension), BeforeValidator(lambda value: parse_quantity(value, dimension))
 
 
 def _whole_bytes(value: object) -> int:
@@ -71,13 +80,13 @@ def _whole_bytes(value: object) -> int:
 
 
 # Sizes beyond these bounds are typing mistakes; they also keep every later product inside int64.
-ByteCount = Annotated[int, BeforeValidator(_whole_bytes), Field(gt=0, le=2**50)]
-BytesPerSecond = Annotated[float, _quantity("bytes per second"), Field(gt=0, le=1e18)]
-Hertz = Annotated[float, _quantity("hertz"), Field(gt=0, le=1e12)]
-Seconds = Annotated[float, _quantity("seconds"), Field(ge=0, le=1e6)]
-Watts = Annotated[float, _quantity("watts"), Field(ge=0, le=1e6)]
-Nanometres = Annotated[float, _quantity("nanometres"), Field(gt=0, le=1e4)]
-Volts = Annotated[float, _quantity("volts"), Field(gt=0, le=10)]
+ByteCount = Annotated[int, Dimension("bytes"), BeforeValidator(_whole_bytes), Field(gt=0, le=2**50)]
+BytesPerSecond = Annotated[float, *_quantity("bytes per second"), Field(gt=0, le=1e18)]
+Hertz = Annotated[float, *_quantity("hertz"), Field(gt=0, le=1e12)]
+Seconds = Annotated[float, *_quantity("seconds"), Field(ge=0, le=1e6)]
+Watts = Annotated[float, *_quantity("watts"), Field(ge=0, le=1e6)]
+Nanometres = Annotated[float, *_quantity("nanometres"), Field(gt=0, le=1e4)]
+Volts = Annotated[float, *_quantity("volts"), Field(gt=0, le=10)]
 Count = Annotated[int, Field(gt=0, le=2**40, strict=True)]
 
 
@@ -90,14 +99,25 @@ def format_bytes(count: float) -> str:
     raise AssertionError("unreachable")
 
 
-def format_si(value: float, unit: str) -> str:
+def format_quantity(value: float, dimension: str | None) -> str:
+    """Return a number as a design file would give it: whole bytes exactly, the rest with seven digits."""
+    if dimension is None:
+        return f"{value:.7g}" if isinstance(value, float) else str(value)
+    if dimension == "bytes" and value == int(value):
+        prefix = next(prefix for prefix in (*reversed(_BINARY), "") if value % _BINARY.get(prefix, 1.0) == 0)
+        return f"{int(value / _BINARY.get(prefix, 1.0))} {prefix}B"
+    unit = next(unit for unit, scale in UNITS[dimension].items() if unit and scale == 1)
+    return format_si(value, unit, digits=7)
+
+
+def format_si(value: float, unit: str, digits: int = 4) -> str:
     """Return a number with the SI prefix that keeps one to three digits before the point."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}"
     for scale, prefix in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")):
         if abs(value) >= scale:
-            return f"{value / scale:.4g} {prefix}{unit}"
+            return f"{value / scale:.{digits}g} {prefix}{unit}"
     for scale, prefix in ((1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p")):
         if abs(value) >= scale:
-            return f"{value / scale:.4g} {prefix}{unit}"
-    return f"{value / 1e-15:.4g} f{unit}"
+            return f"{value / scale:.{digits}g} {prefix}{unit}"
+    return f"{value / 1e-15:.{digits}g} f{unit}"

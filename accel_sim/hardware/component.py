@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from accel_sim.config.errors import did_you_mean
+from accel_sim.technology.cost import Certainty
 from accel_sim.workload.formats import NumberFormat
 
 Int64Array = NDArray[np.int64]
@@ -56,12 +57,14 @@ class ComponentCost:
         area_mm2: area of each part on the chip's die; parts outside the die are not listed.
         leakage_w: power that flows whether it works or not.
         sources: where the figures come from, `assumed` included.
+        certainty: of the least certain of the figures, as in `technology.Cost`.
     """
 
     energy_j: Mapping[str, float]
     area_mm2: Mapping[str, float] = field(default_factory=dict)
     leakage_w: float = 0.0
     sources: tuple[str, ...] = ()
+    certainty: Certainty = "assumed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ class MatrixModel:
         refuses: why it cannot take operands of these formats (left, right), or None.
         formats: (left, right, accumulator) formats its own arithmetic has.
         cost: energy by event (`macs`), area, leakage.
+        scales: field of the spec by which a chip has more of the unit, such as `count`; None if it has none.
     """
 
     price: Callable[[Any, GemmTiles], GemmPrice]
@@ -113,6 +117,7 @@ class MatrixModel:
     refuses: Callable[[Any, NumberFormat, NumberFormat], str | None]
     formats: Callable[[Any], tuple[NumberFormat, NumberFormat, NumberFormat]]
     cost: Callable[[Any, Surroundings], ComponentCost]
+    scales: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,9 @@ def _check_matrix(model: MatrixModel, spec: ComponentSpec, cost: ComponentCost, 
     left, right, _ = model.formats(spec)
     assert model.refuses(spec, left, right) is None, f"{given}: it refuses its own formats"
     assert "macs" in cost.energy_j, f"{given}: a MAC has no energy"
+    if model.scales is not None:
+        value = getattr(spec, model.scales, None)
+        assert type(value) in (int, float), f"{given}: it scales by '{model.scales}', which is {value}"
     for groups in (1, 3):
         tiles = _tiles(groups)
         price, again = model.price(spec, tiles), model.price(spec, tiles)

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from accel_sim import __version__, simulate
+from accel_sim import __version__, load_design, simulate
 from accel_sim.cli import main
 from accel_sim.config import zoo
 
@@ -115,6 +115,54 @@ def test_compare_prints_ratios_to_the_first(capsys, gemms):
     assert set(data[0]["ratio"].values()) <= {1.0, None}
 
 
+def test_compare_at_equal_area_says_what_it_scaled(capsys):
+    files = [str(zoo.folder("designs") / f"{name}.yaml") for name in ("npu_128x128_hbm", "edge_npu")]
+    workload = str(zoo.folder("workloads") / "llama3_8b.yaml")
+    arguments = ["compare", *files, "--workload", workload, "--phase", "decode", "--iso", "area"]
+    text = printed(capsys, *arguments)
+    assert re.search(rf"^{re.escape(files[1])} +npu.count +1 +\d+ ", text, re.MULTILINE)
+    first, second = json.loads(printed(capsys, *arguments, "--json"))
+    scaled = second["scaled"]
+    assert first["scaled"] is None
+    assert (scaled["quantity"], scaled["parameter"], scaled["before"]) == ("area_mm2", "npu.count", 1)
+    assert scaled["target"] == first["metrics"]["area_mm2"]
+    assert scaled["quantity_after"] == second["metrics"]["area_mm2"]
+    assert scaled["residual"] == pytest.approx(second["ratio"]["area_mm2"] - 1)
+    assert second["settings"]["npu.count"] == scaled["after"]
+    area = {n: load_design("edge_npu", {"npu.count": scaled["after"] + n}).area_mm2 for n in (-1, 0, 1)}
+    assert min(area, key=lambda n: abs(area[n] - scaled["target"])) == 0
+
+
+def test_compare_at_equal_peak_and_power(capsys, gemms):
+    arguments = ["compare", "edge_npu", "os_16x16", "edge_npu", "-w", gemms, "--json", "--iso"]
+    first, small, same = json.loads(printed(capsys, *arguments, "peak"))
+    assert (small["scaled"]["after"], small["scaled"]["residual"]) == (64 * 64 * 2 // (16 * 16), 0)
+    assert (same["scaled"]["after"], same["metrics"]["power_w"]) == (1, first["metrics"]["power_w"])
+    first, small, same = json.loads(printed(capsys, *arguments, "power", "--scale", "os_16x16=clock"))
+    assert small["scaled"]["quantity_after"] == small["metrics"]["power_w"]
+    assert small["ratio"]["power_w"] == pytest.approx(1, abs=1e-5)
+    assert same["scaled"]["parameter"] == "npu.count"
+    assert same["metrics"] == first["metrics"]
+
+
+def test_scaling_starts_from_the_settings_and_applies_to_every_design_but_the_first(capsys, gemms):
+    arguments = ["compare", "edge_npu", "os_16x16", "os_16x16", "-w", gemms, "--json", "--iso", "peak"]
+    first, *others = json.loads(printed(capsys, *arguments, "--set", "npu.rows=8", "--scale", "npu.rows"))
+    assert first["settings"] == {"npu.rows": 8}
+    for other in others:
+        assert (other["scaled"]["before"], other["scaled"]["after"]) == (8, 8 * 64 * 2 // 16)
+
+
+def test_compare_warns_where_steps_are_coarse(capsys, gemms, tmp_path):
+    file = tmp_path / "first.yaml"
+    file.write_text(DESIGN.read_text().replace("clock: 500 MHz", "clock: 700 MHz"))
+    for options in ([], ["--json"]):
+        assert main(["compare", str(file), "os_16x16", "-w", gemms, "--iso", "peak", *options]) == 0
+        warning = capsys.readouterr().err
+        assert "os_16x16: peak_macs_per_s is 28.6% below that of" in warning
+        assert warning.count("\n") == 1
+
+
 def test_show_of_a_design(capsys):
     text = printed(capsys, "show", "edge_npu")
     for word in ("clock", "peak", "bandwidth", "ridge point", "area", "leakage", "systolic_array", "2 MiB"):
@@ -123,6 +171,46 @@ def test_show_of_a_design(capsys):
     assert data["components"]["npu"]["rows"] == 32
     assert data["peak_macs_per_s"] == 32 * 64 * 1e9
     assert data["total_area_mm2"] == pytest.approx(sum(sum(a.values()) for a in data["area_mm2"].values()))
+
+
+def test_show_prints_a_tree_of_the_area_the_largest_first_and_numbers_the_sources(capsys):
+    design = load_design("npu_128x128_hbm")
+    text = printed(capsys, "show", "npu_128x128_hbm")
+    tree = text[text.index("Area and leakage\n") :]
+    rows = re.findall(
+        r"^( *)(\w+) +([\d.]+) mm² +([\d.]+)%(?: +[\d.]+ \S*W)? *(\w*) *([\d ]*)$", tree, re.MULTILINE
+    )
+    _, *components = [row for row in rows if len(row[0]) < 4]
+    assert [name for _, name, *_ in components] == sorted(
+        design.costs, key=lambda name: -sum(design.costs[name].area_mm2.values())
+    )
+    assert sum(float(share) for *_, share, _, _ in components) == pytest.approx(100, abs=0.3)
+    several = [cost.area_mm2 for cost in design.costs.values() if len(cost.area_mm2) > 1]
+    assert {name for indent, name, *_ in rows if len(indent) == 4} == {
+        part for cost in several for part in cost
+    }
+    notes = dict(re.findall(r"^ +(\d+)  (.*)$", tree, re.MULTILINE))
+    for _, name, _, _, certainty, numbers in components:
+        cost = design.costs[name]
+        assert certainty == cost.certainty
+        listed = [notes[number] for number in numbers.split()]
+        given = "; ".join(cost.sources)
+        assert all(note in given for note in listed)
+        assert all(part in "; ".join(listed) for part in given.split("; "))
+
+
+def test_show_as_json_has_the_same_tree(capsys):
+    design = load_design("tpu_v1")
+    data = json.loads(printed(capsys, "show", "tpu_v1", "--json"))
+    for parts in data["area_mm2"].values():
+        assert list(parts.values()) == sorted(parts.values(), reverse=True)
+    totals = [sum(parts.values()) for parts in data["area_mm2"].values()]
+    assert totals == sorted(totals, reverse=True)
+    assert sum(data["area_share"].values()) == pytest.approx(1)
+    for name, cost in design.costs.items():
+        assert data["area_share"][name] == pytest.approx(sum(cost.area_mm2.values()) / design.area_mm2)
+        assert data["leakage_w"][name] == cost.leakage_w
+        assert (data["certainty"][name], data["sources"][name]) == (cost.certainty, list(cost.sources))
 
 
 def test_show_of_a_workload(capsys):

@@ -8,6 +8,7 @@ from accel_sim.cli import main
 from accel_sim.config import InputError, zoo
 
 PREFILL_TAKES = "phase 'prefill' takes --batch, --sequence"
+COMPARE = ["compare", "edge_npu", "os_16x16", "-w", "gemm_sweep"]
 
 MISTAKES = [
     (
@@ -50,6 +51,26 @@ MISTAKES = [
     (["run", "tpu_v1", "llama3_8b"], "int8", ""),
     (["compare", "edge_npu", "-w", "llama3_8b"], "at least two designs", ""),
     (["compare", "edge_npu", "os_16x16"], "Missing option", "--workload"),
+    ([*COMPARE, "--iso", "aera"], "--iso aera: is not known", "area"),
+    ([*COMPARE, "--iso", "x"], "--iso x", "allowed: area, peak, power"),
+    ([*COMPARE, "--iso", "area", "--scale", "npu.cuont"], "unknown path 'npu.cuont'", "npu.count"),
+    (
+        [*COMPARE, "--iso", "area", "--scale", "npu.dataflow"],
+        "npu.dataflow = output_stationary",
+        "not a number",
+    ),
+    ([*COMPARE, "--iso", "area", "--scale", "os_16x16=npu.dataflow"], "npu.dataflow", "not a number"),
+    ([*COMPARE, "--iso", "area", "--scale", "edge_npu=npu.rows"], "'edge_npu' is not", "os_16x16"),
+    ([*COMPARE, "--iso", "area", "--scale", "=npu.rows"], "--scale =npu.rows", "DESIGN=PATH"),
+    ([*COMPARE, "--iso", "area", "--scale", "os_16x16="], "--scale os_16x16=", "DESIGN=PATH"),
+    ([*COMPARE, "--iso", "area", "--scale", "npu.rows", "--scale", "npu.columns"], "npu.columns", "twice"),
+    ([*COMPARE, "--scale", "npu.count"], "--scale npu.count: needs --iso", "area, power or peak"),
+    (
+        ["compare", "os_16x16", "edge_npu", "-w", "gemm_sweep", "--iso", "peak"],
+        "from 1 to 4096",
+        "edge_npu.yaml:8",
+    ),
+    ([*COMPARE, "--iso", "peak", "--scale", "dram.capacity"], "os_16x16.yaml:", "as everywhere"),
     (["show", "edge_np"], "no shipped design or workload", "edge_npu"),
     (["show", "llama3_8"], "no shipped design or workload", "llama3_8b"),
     (["show", "edge_npu", "--batch", "2"], "edge_npu is a design", "phases"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
 import pytest
 from pydantic import Field
 
+from accel_sim.config import InputError
 from accel_sim.config.units import Count
+from accel_sim.explore.iso import PEAK, match
 from accel_sim.hardware.component import (
     ComponentCost,
     ComponentSpec,
@@ -123,6 +126,16 @@ def test_a_unit_of_a_third_party_conforms_and_runs_a_model_end_to_end():
     assert 0 < result.utilization <= 1
 
 
+def test_a_unit_is_scaled_by_what_its_kind_names():
+    chip = small_chip(npu={"type": "adder_tree", "lanes": 8})
+    with pytest.raises(InputError, match=r"small_chip: npu: adder_tree does not say .* \(--scale PATH\)"):
+        match(chip, PEAK, 3 * chip.peak_macs_per_s)
+    component("adder_tree", replace(TREE, scales="lanes"))(AdderTree)
+    check_component("adder_tree", [{"lanes": 4, "depth": 4}])
+    chip = small_chip(npu={"type": "adder_tree", "lanes": 8})
+    assert match(chip, PEAK, 3 * chip.peak_macs_per_s).design.matrix.spec.lanes == 24
+
+
 @pytest.mark.parametrize(
     ("broken", "complaint"),
     [
@@ -131,11 +144,11 @@ def test_a_unit_of_a_third_party_conforms_and_runs_a_model_end_to_end():
         ({"cost": lambda spec, chip: ComponentCost({"macs": -1.0}, sources=("x",))}, "energy of macs is -1"),
         ({"cost": lambda spec, chip: ComponentCost({"macs": 1.0})}, "no source"),
         ({"refuses": lambda spec, left, right: "nothing fits"}, "refuses its own formats"),
+        ({"scales": "number"}, "scales by 'number', which is None"),
+        ({"scales": "type"}, "scales by 'type', which is adder_tree"),
     ],
 )
 def test_a_broken_unit_is_told_what_is_wrong(broken, complaint):
-    from dataclasses import replace
-
     component("adder_tree", replace(TREE, **broken))(AdderTree)
     with pytest.raises(AssertionError, match=complaint):
         check_component("adder_tree", [{"lanes": 4, "depth": 4}])

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from accel_sim.config import Document, InputError, parse_document
 from accel_sim.config.zoo import entries
 from accel_sim.hardware.design import Design, build_design, load_design
+from accel_sim.hardware.primitives import PRIMITIVES
 from accel_sim.mapping.machine import resolve
+from accel_sim.technology import dram, multiply_accumulate, operation, weakest
 from accel_sim.testing import SMALL_CHIP
 
 SHIPPED = entries("designs")
@@ -40,6 +42,22 @@ def test_shipped_designs_load_with_charges_and_a_source_for_every_figure(name):
         key, _, value = line.partition(":")
         if value.strip() and key.strip() not in ("name", "description", "source", "type", "holds"):
             assert "#" in line or key.startswith("#"), f"no source beside: {line}"
+
+
+def test_a_component_is_no_more_certain_than_what_it_is_made_of():
+    design = load_design("edge_npu")
+    node, array, lanes = design.technology.node, design.matrix.spec, design.vector.spec
+    made_of = {
+        "npu": [
+            multiply_accumulate(array.activation_format, array.weight_format, array.accumulator_format, node),
+            operation("register", array.accumulator_format, node),
+        ],
+        "vector": [operation(kind, lanes.format, node) for kind in PRIMITIVES],
+        "dram": [dram(design.memory.spec.standard)],
+    }
+    for name, costs in made_of.items():
+        own = design.costs[name].certainty
+        assert all(weakest(own, cost.certainty) == own for cost in costs)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from accel_sim.hardware.component import (
     component,
 )
 from accel_sim.technology import dram as dram_cost
-from accel_sim.technology import dram_interface_area_mm2
+from accel_sim.technology import dram_interface_area_mm2, weakest
 
 
 def bandwidth_bytes_per_s(spec: Dram) -> float:
@@ -31,7 +31,8 @@ def cost(spec: Dram, chip: Surroundings) -> ComponentCost:
         energy_j={"read_bytes": standard.energy_j_per_byte, "write_bytes": standard.energy_j_per_byte},
         area_mm2={"interface": interfaces * dram_interface_area_mm2(spec.standard, chip.node_nm)},
         leakage_w=spec.background_power,
-        sources=(standard.source, standard.area_source),
+        sources=(f"energy: {standard.source}", f"interface area: {standard.area_source}"),
+        certainty=weakest(standard.certainty, standard.area_certainty),
     )
 
 

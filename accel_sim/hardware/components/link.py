@@ -29,7 +29,8 @@ def cost(spec: Link, chip: Surroundings) -> ComponentCost:
     return ComponentCost(
         energy_j={"read_bytes": standard.energy_j_per_byte, "write_bytes": standard.energy_j_per_byte},
         area_mm2=area,
-        sources=(standard.source,),
+        sources=(f"energy: {standard.source}",),
+        certainty=standard.certainty,
     )
 
 

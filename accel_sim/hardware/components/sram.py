@@ -25,6 +25,7 @@ def cost(spec: Sram, chip: Surroundings) -> ComponentCost:
         area_mm2={"sram": macro.area_mm2},
         leakage_w=macro.leakage_w,
         sources=(macro.source,),
+        certainty=macro.certainty,
     )
 
 

@@ -24,7 +24,7 @@ from accel_sim.hardware.components.systolic_schedules import (
     gang_cycles,
     systolic_schedule,
 )
-from accel_sim.technology import multiply_accumulate, operation
+from accel_sim.technology import multiply_accumulate, operation, weakest
 from accel_sim.workload.formats import NumberFormat, NumberFormatField, number_format
 
 
@@ -117,6 +117,7 @@ def cost(spec: SystolicArray, chip: Surroundings) -> ComponentCost:
         },
         leakage_w=pes * sum(part.leakage_w for part in parts),
         sources=(pe.source, registers[0].source),
+        certainty=weakest(*(part.certainty for part in parts)),
     )
 
 
@@ -129,6 +130,7 @@ def cost(spec: SystolicArray, chip: Surroundings) -> ComponentCost:
         refuses=refuses,
         formats=formats,
         cost=cost,
+        scales="count",
     ),
 )
 class SystolicArray(ComponentSpec):

@@ -18,7 +18,7 @@ from accel_sim.hardware.component import (
     component,
 )
 from accel_sim.hardware.primitives import PRIMITIVES
-from accel_sim.technology import operation
+from accel_sim.technology import operation, weakest
 from accel_sim.workload.formats import NumberFormatField, number_format
 
 Cycles = Annotated[float, Field(gt=0, le=1e4)]
@@ -48,6 +48,7 @@ def cost(spec: VectorUnit, chip: Surroundings) -> ComponentCost:
         name: operation(name, spec.format, chip.node_nm, chip.voltage_v, chip.clock_hz) for name in PRIMITIVES
     }
     register = operation("register", spec.format, chip.node_nm, chip.voltage_v)
+    parts = (*units.values(), register)
     return ComponentCost(
         energy_j={name: unit.energy_j + 2 * register.energy_j for name, unit in units.items()},
         area_mm2={
@@ -55,7 +56,8 @@ def cost(spec: VectorUnit, chip: Surroundings) -> ComponentCost:
             "registers": spec.lanes * 2 * register.area_mm2,
         },
         leakage_w=spec.lanes * (sum(u.leakage_w for u in units.values()) + 2 * register.leakage_w),
-        sources=tuple(dict.fromkeys(unit.source for unit in units.values())),
+        sources=tuple(dict.fromkeys(part.source for part in parts)),
+        certainty=weakest(*(part.certainty for part in parts)),
     )
 
 
