@@ -297,7 +297,7 @@ def _tokens(workload: Workload) -> int:
 
 
 def _notes(design: Design, workload: Workload) -> tuple[str, ...]:
-    """What a person should know beside the figures: the graph's notes, and memory that is too small."""
+    """What to know beside the figures: the graph's notes, a memory too small, prices out of range."""
     phase = workload.phase
     first = workload.with_phase(phase.prefill) if isinstance(phase, Generate) else workload
     notes = list(lower(first).notes)
@@ -315,4 +315,4 @@ def _notes(design: Design, workload: Workload) -> tuple[str, ...]:
             f"{design.memory.name} holds {format_bytes(capacity)}, but weights and KV cache take "
             f"{format_bytes(weights + cache)}"
         )
-    return tuple(notes)
+    return (*notes, *design.notes)

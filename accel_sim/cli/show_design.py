@@ -51,6 +51,7 @@ def as_data(design: Design) -> dict[str, Any]:
         "event_energy_j": {name: dict(cost.energy_j) for name, cost in costs.items()},
         "certainty": {name: cost.certainty for name, cost in costs.items()},
         "sources": {name: list(cost.sources) for name, cost in costs.items()},
+        "notes": list(design.notes),
     }
 
 
@@ -135,6 +136,8 @@ def _print_tree(design: Design) -> None:
     line("to another width, node or supply, or assumed. Sources:")
     for note, number in notes.items():
         line(f"  {number:>2}  {note}")
+    for remark in design.notes:
+        line(f"note: {remark}")
 
 
 def _area_cells(area: float, design: Design) -> tuple[str, str]:

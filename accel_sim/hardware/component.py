@@ -58,6 +58,7 @@ class ComponentCost:
         leakage_w: power that flows whether it works or not.
         sources: where the figures come from, `assumed` included.
         certainty: of the least certain of the figures, as in `technology.Cost`.
+        notes: where the figures leave the range of their sources, in words.
     """
 
     energy_j: Mapping[str, float]
@@ -65,6 +66,7 @@ class ComponentCost:
     leakage_w: float = 0.0
     sources: tuple[str, ...] = ()
     certainty: Certainty = "assumed"
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,11 @@ class Design:
         return {c.name: c.kind.model.cost(c.spec, self.surroundings) for c in self.components.values()}
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Where energy and area of its components leave the range of their sources, in words."""
+        return tuple(dict.fromkeys(note for cost in self.costs.values() for note in cost.notes))
+
+    @property
     def area_mm2(self) -> float:
         """Area of all components on the die, without wiring between them."""
         return sum(sum(cost.area_mm2.values()) for cost in self.costs.values())

@@ -44,6 +44,8 @@ from accel_sim.workload.operator_list import GemmEntry, OperatorList
 from accel_sim.workload.phases import Inference
 
 CHIP = Surroundings(node_nm=7.0, voltage_v=None, clock_hz=1e9)
+# What a buffer holds, and the name of the part of the small chip that does.
+BUFFER_USES = {"tiles": "scratchpad", "partial_sums": "accumulator", "nothing_mapped": "registers"}
 SHAPES = ((1, 1, 1), (1, 64, 300), (129, 5, 7), (64, 64, 64), (300, 1, 40), (256, 512, 128))
 
 
@@ -176,7 +178,7 @@ def _check_vector(model: VectorModel, spec: ComponentSpec, cost: ComponentCost, 
 def _check_buffer(spec: ComponentSpec, cost: ComponentCost, given: object) -> None:
     for name in ("capacity", "read_bytes_per_cycle", "write_bytes_per_cycle"):
         assert getattr(spec, name) > 0, f"{given}: {name}"
-    assert getattr(spec, "holds", None) in ("tiles", "partial_sums"), f"{given}: what does it hold?"
+    assert getattr(spec, "holds", None) in BUFFER_USES, f"{given}: what does it hold?"
     assert {"read_bytes", "write_bytes"} <= cost.energy_j.keys(), f"{given}: bytes have no energy"
 
 
@@ -206,6 +208,6 @@ def _chip_with(kind: Kind, spec: ComponentSpec) -> Design:
         return small_chip(dram=given)
     if isinstance(kind.model, LinkModel):
         return small_chip(host=given)
-    name = "scratchpad" if getattr(spec, "holds", "tiles") == "tiles" else "accumulator"
+    name = BUFFER_USES[getattr(spec, "holds", "tiles")]
     parts: dict[str, Mapping[str, Any]] = {name: given}
     return small_chip(**parts)

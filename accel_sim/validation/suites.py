@@ -40,6 +40,10 @@ SUITES: dict[str, Suite] = {
         "accel_sim.validation.synthesis",
         "Carry-save against plain multiply-accumulate arrays, predicted and synthesized.",
     ),
+    "dies": Suite(
+        "accel_sim.validation.dies",
+        "Area trees of designs against the published parts of the chips they are like.",
+    ),
 }
 
 

@@ -39,6 +39,7 @@ SPECS = {
         {"capacity": "64 KiB"},
         {"capacity": "1 MiB", "banks": 4},
         {"capacity": "4 MiB", "banks": 4, "holds": "partial_sums"},
+        {"capacity": "32 MiB", "count": 128, "holds": "nothing_mapped"},
     ],
     "dram": [
         {**DRAM, "channel_bandwidth": "1 GB/s"},

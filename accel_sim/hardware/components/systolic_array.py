@@ -117,6 +117,7 @@ def cost(spec: SystolicArray, chip: Surroundings) -> ComponentCost:
         },
         leakage_w=pes * sum(part.leakage_w for part in parts),
         sources=(pe.source, registers[0].source),
+        notes=pe.notes,
         certainty=weakest(*(part.certainty for part in parts)),
     )
 

@@ -58,6 +58,7 @@ def cost(spec: VectorUnit, chip: Surroundings) -> ComponentCost:
         leakage_w=spec.lanes * (sum(u.leakage_w for u in units.values()) + 2 * register.leakage_w),
         sources=tuple(dict.fromkeys(part.source for part in parts)),
         certainty=weakest(*(part.certainty for part in parts)),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
 
 
