@@ -1,4 +1,4 @@
-"""Dies: the area tree of a design beside the published parts of the chip it is like. Ratios are printed, not fitted."""
+"""Dies: the area tree of a design beside the published parts of the chip it is like; nothing is fitted."""
 
 from __future__ import annotations
 
@@ -85,6 +85,7 @@ def _adds_up(design: Design) -> bool:
 
 def _sentence(whole: dict[str, Any]) -> str:
     return (
-        f"{whole['design']}: {whole['ours_mm2']:.4g} of {whole['published_mm2']:.4g} mm² ({whole['ratio']:.2f}); "
-        "cells and macros only, without wiring, control, placement density and parts that have no counterpart."
+        f"{whole['design']}: {whole['ours_mm2']:.4g} of {whole['published_mm2']:.4g} mm² "
+        f"({whole['ratio']:.2f}); cells and macros only, without wiring, control, placement density and "
+        "parts that have no counterpart."
     )

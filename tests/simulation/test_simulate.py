@@ -13,8 +13,7 @@ from accel_sim.simulation import FIDELITIES, simulate
 from accel_sim.testing import small_chip
 from accel_sim.workload import load_workload, lower
 
-INT8 = {f"workload.formats.{tensor}": "int8" for tensor in ("weights", "activations", "kv_cache")}
-BF16 = dict.fromkeys(INT8, "bf16")
+FORMATS = [f"workload.formats.{tensor}" for tensor in ("weights", "activations", "kv_cache")]
 RUNS = (
     ("llama3_2_1b", {"workload.phase.phase": "decode"}),
     ("resnet18", {}),
@@ -27,7 +26,7 @@ RUNS = (
 @pytest.mark.parametrize("design", entries("designs"))
 @pytest.mark.parametrize(("name", "overrides"), RUNS, ids=[name for name, _ in RUNS])
 def test_the_roofline_is_never_slower_and_both_fidelities_agree_on_the_work(design, name, overrides):
-    formats = INT8 if load_design(design).matrix.spec.activation_format.kind == "int" else BF16
+    formats = dict.fromkeys(FORMATS, load_design(design).matrix.spec.activation_format.name)
     bound, tile = (simulate(design, name, overrides=formats | overrides, fidelity=f) for f in FIDELITIES)
     assert 0 < bound.latency_s <= tile.latency_s
     assert bound.macs == tile.macs
