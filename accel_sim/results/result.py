@@ -188,6 +188,13 @@ class Result:
 
         return operator_frame(self)
 
+    @cached_property
+    def operator_energy(self) -> pd.DataFrame:
+        """One row for each operator and component; see `accel_sim.results.frame`."""
+        from accel_sim.results.frame import operator_energy_frame
+
+        return operator_energy_frame(self)
+
     @property
     def plot(self) -> Plots:
         """The result as pictures: `result.plot.roofline()`; see `accel_sim.results.plots`."""

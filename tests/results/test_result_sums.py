@@ -44,6 +44,18 @@ def test_operators_add_up_over_weighted_stages(result: Result) -> None:
     assert traffic == pytest.approx(result.memory_bytes, rel=EXACT)
 
 
+def test_energy_adds_up_over_operators_and_over_components(result: Result) -> None:
+    by_part = result.operator_energy.groupby("component")[["dynamic_energy_j", "leakage_energy_j"]].sum()
+    for name, kinds in result.energy_breakdown().items():
+        assert by_part.dynamic_energy_j[name] == pytest.approx(kinds["dynamic"], rel=EXACT)
+        assert by_part.leakage_energy_j[name] == pytest.approx(kinds["leakage"], rel=EXACT)
+    frame = result.operators
+    by_operator = result.operator_energy.groupby(["stage", "operator"]).sum(numeric_only=True)
+    for kind in ("dynamic_energy_j", "leakage_energy_j"):
+        own = frame.groupby(["stage", "operator"])[kind].sum()
+        assert (by_operator[kind] - own).abs().max() <= EXACT * result.energy_j
+
+
 def test_no_operator_has_a_negative_latency(result: Result) -> None:
     assert (result.operators.latency_s >= 0).all()
 
