@@ -110,6 +110,8 @@ def _load_keys(
         streams.load,
         kv.place,
         [to_bytes(tiling.heads * size * w.depth, kv.bits) for size in sizes],
+        # Keys and values of a head lie one after the other, a head's values apart from its keys.
+        run=[to_bytes(size * w.depth, min(kv.bits, max(w.key, w.value))) for size in sizes],
         waits=[(streams.tile_space, space)],
         posts=[(tokens.keys_ready, 1)],
         loops=(depth, -1, -1),

@@ -36,8 +36,8 @@ class Channel:
     latency_ticks: int
     quantum_ticks: int
 
-    def ticks(self, count: int) -> int:
-        """Return the service time of a transfer of `count` bytes."""
+    def ticks(self, count: int, run: int, write: bool) -> int:
+        """Return the service time of a transfer of `count` bytes in pieces of `run` contiguous ones."""
         return math.ceil(count * self.ticks_per_byte)
 
 

@@ -175,22 +175,39 @@ def _write_loads(work: _Work) -> None:
         if level == 1 and p.left_in_memory and work.left and steps.in_order:
             s.sync(stream, waits=[(work.left.token, steps.amounts())], loops=(base, -1, -1))
         tiles = (
-            (work.left_ready, nest.left, work.segment.sources[0].place, nest.left_bytes, nest.left_space),
-            (work.right_ready, nest.right, work.right_place, nest.right_bytes, nest.right_bytes[0]),
+            (
+                work.left_ready,
+                nest.left,
+                work.segment.sources[0].place,
+                nest.left_bytes,
+                nest.left_runs,
+                nest.left_space,
+            ),
+            # Weights lie in memory tile by tile, in the order in which they are loaded.
+            (
+                work.right_ready,
+                nest.right,
+                work.right_place,
+                nest.right_bytes,
+                nest.right_bytes if work.segment.operator.weights else nest.right_runs,
+                nest.right_bytes[0],
+            ),
             (
                 work.extra_ready,
                 nest.region,
                 Place.MEMORY,
                 _region_bytes(nest, p.epilogue_bits),
+                nest.region_runs(p.epilogue_bits),
                 work.extra_space,
             ),
         )
-        for ready, at, place, count, space in tiles:
+        for ready, at, place, count, runs, space in tiles:
             if ready is not None and at == level:
                 s.transfer(
                     stream,
                     place,
                     count,
+                    run=runs,
                     waits=[(s.tile_space, space)],
                     posts=[(ready, 1)],
                     loops=work.loops(base, level),
@@ -355,6 +372,7 @@ def _write_stores(work: _Work) -> None:
                 work.segment.place,
                 _region_bytes(nest, nest.product.output_bits),
                 write=True,
+                run=nest.region_runs(nest.product.output_bits),
                 waits=[(ready, 1)],
                 posts=[(s.sum_space, work.region_space)],
                 loops=work.loops(base, level),

@@ -216,6 +216,32 @@ class Nest:
         return tuple(to_bytes(g * k * p.depth_scale * n, p.right_bits) for _, n, k in self.tile_sizes)
 
     @cached_property
+    def left_runs(self) -> tuple[int, ...]:
+        """Contiguous bytes of a left tile by variant: of a row of the operand, or all if it has whole rows."""
+        p = self.product
+        return tuple(
+            size if k == p.depth else to_bytes(p.left_row_elements * k, p.left_bits)
+            for (_, _, k), size in zip(self.tile_sizes, self.left_bytes, strict=True)
+        )
+
+    @cached_property
+    def right_runs(self) -> tuple[int, ...]:
+        """Contiguous bytes of a right tile by variant, stored column by column (as keys are)."""
+        p = self.product
+        return tuple(
+            size if k == p.depth else to_bytes(k * p.depth_scale, p.right_bits)
+            for (_, _, k), size in zip(self.tile_sizes, self.right_bytes, strict=True)
+        )
+
+    def region_runs(self, bits: float) -> tuple[int, ...]:
+        """Contiguous bytes of a region's results of `bits` each: of a row, or all if rows are whole."""
+        inside = {axis for axis, _ in self.loops[self.region :]}
+        return tuple(
+            to_bytes(results if N in inside or n == self.product.columns else n, bits)
+            for results, (_, n, _) in zip(self.region_results, self.tile_sizes, strict=True)
+        )
+
+    @cached_property
     def left_space(self) -> int:
         """Bytes of the scratchpad that a left tile takes, overlap included."""
         m, _, k = self.tiling.sizes

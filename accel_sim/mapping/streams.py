@@ -98,14 +98,19 @@ class Streams:
         count: Amount,
         *,
         write: bool = False,
+        run: Amount | None = None,
         waits: Sequence[Wait] = (),
         posts: Sequence[Wait] = (),
         loops: tuple[int, int, int] = (-1, -1, -1),
         mark: bool = False,
     ) -> int:
-        """Append a transfer of `count` bytes between scratchpad and memory or link."""
+        """Append a transfer of `count` bytes between scratchpad and memory or link.
+
+        run: bytes that follow one another in memory before the next address; None where all of them do.
+        """
         pipe, channel = self.channel(place)
         counts = _variants(count)
+        runs = counts if run is None else _variants(run)
         side = "scratchpad_read_bytes" if write else "scratchpad_write_bytes"
         if place is Place.LINK:
             outside = "link_bytes"
@@ -114,7 +119,7 @@ class Streams:
         return self.task(
             stream,
             pipe,
-            [channel.ticks(c) for c in counts],
+            [channel.ticks(c, r, write) for c, r in zip(counts, runs, strict=True)],
             {outside: counts, side: counts},
             result=channel.latency_ticks,
             waits=waits,
