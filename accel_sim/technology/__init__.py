@@ -14,7 +14,9 @@ from accel_sim.technology.memory import (
     wire_energy_j_per_byte_mm,
 )
 from accel_sim.technology.nodes import NodeFactors, node_factors
-from accel_sim.technology.sram import SramCost, sram
+from accel_sim.technology.register_file import StorageCell, register_file
+from accel_sim.technology.sram import sram
+from accel_sim.technology.sram_cost import SramCost
 
 __all__ = [
     "Certainty",
@@ -24,6 +26,7 @@ __all__ = [
     "NodeFactors",
     "Operation",
     "SramCost",
+    "StorageCell",
     "combine",
     "dram",
     "dram_energy_j_per_byte",
@@ -34,6 +37,7 @@ __all__ = [
     "multiply_accumulate",
     "node_factors",
     "operation",
+    "register_file",
     "sram",
     "weakest",
     "wire_energy_j_per_byte_mm",
