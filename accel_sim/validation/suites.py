@@ -32,6 +32,10 @@ SUITES: dict[str, Suite] = {
         "accel_sim.validation.models",
         "Parameters, MACs and KV-cache bytes of language models against published counts.",
     ),
+    "sram": Suite(
+        "accel_sim.validation.sram",
+        "Energy, leakage, area and access time of on-chip memories against CACTI 7.",
+    ),
 }
 
 
