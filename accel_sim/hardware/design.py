@@ -151,8 +151,12 @@ class Design:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Where energy and area of its components leave the range of their sources, in words."""
-        return tuple(dict.fromkeys(note for cost in self.costs.values() for note in cost.notes))
+        """Where energy and area leave the range of their sources: the components it holds for, and in words."""
+        parts: dict[str, list[str]] = {}
+        for name, cost in self.costs.items():
+            for note in cost.notes:
+                parts.setdefault(note, []).append(name)
+        return tuple(f"{', '.join(names)}: {note}" for note, names in parts.items())
 
     @property
     def area_mm2(self) -> float:

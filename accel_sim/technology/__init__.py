@@ -1,6 +1,7 @@
 """What hardware costs: energy, area and leakage of arithmetic, memories, links and wires, per node."""
 
 from accel_sim.technology.arithmetic import Operation, multiply_accumulate, operation
+from accel_sim.technology.circuits.blocks import StorageCell
 from accel_sim.technology.cost import Certainty, Cost, combine, weakest
 from accel_sim.technology.memory import (
     DramCost,
@@ -14,7 +15,9 @@ from accel_sim.technology.memory import (
     wire_energy_j_per_byte_mm,
 )
 from accel_sim.technology.nodes import NodeFactors, node_factors
-from accel_sim.technology.sram import SramCost, sram
+from accel_sim.technology.register_file import register_file
+from accel_sim.technology.sram import sram
+from accel_sim.technology.sram_cost import SramCost
 
 __all__ = [
     "Certainty",
@@ -24,6 +27,7 @@ __all__ = [
     "NodeFactors",
     "Operation",
     "SramCost",
+    "StorageCell",
     "combine",
     "dram",
     "dram_energy_j_per_byte",
@@ -34,6 +38,7 @@ __all__ = [
     "multiply_accumulate",
     "node_factors",
     "operation",
+    "register_file",
     "sram",
     "weakest",
     "wire_energy_j_per_byte_mm",

@@ -17,6 +17,7 @@ from accel_sim.technology.tables import read_table
 LOGIC_J_PER_UM2 = 0.8047e-15
 # One clocked bit, at 45 nm, 0.9 V and DEFAULT_ACTIVITY: accelergy-aladdin-plug-in, reg.csv, row at 1 ns.
 CLOCKED_BIT_J = 9.0e-15
+# A latch takes the part of it that its area is of a flip-flop's (assumed).
 # Part of it that the clock takes whether the bit changes or not (assumed).
 CLOCK_SHARE = 0.5
 # Leakage in proportion to area: accelergy-aladdin-plug-in, multiplier.csv, row at 1 ns, 0.08 mW over 6350 um2.
@@ -73,13 +74,13 @@ def cells() -> dict[str, Cell]:
 
 
 def _cell(row: dict[str, str]) -> Cell:
-    area_um2, clocked = float(row["area_um2"]), row["clocked"] == "1"
+    area_um2, clocked_bits = float(row["area_um2"]), float(row["clocked_bits"])
     return Cell(
         name=row["cell"],
         what=row["what"],
         area_um2=area_um2,
-        clock_j=CLOCK_SHARE * CLOCKED_BIT_J if clocked else 0.0,
-        data_j=(1 - CLOCK_SHARE) * CLOCKED_BIT_J if clocked else LOGIC_J_PER_UM2 * area_um2,
+        clock_j=CLOCK_SHARE * CLOCKED_BIT_J * clocked_bits,
+        data_j=(1 - CLOCK_SHARE) * CLOCKED_BIT_J * clocked_bits or LOGIC_J_PER_UM2 * area_um2,
         leakage_w=LEAKAGE_W_PER_UM2 * area_um2,
         depth_fo4=float(row["depth_fo4"]),
     )

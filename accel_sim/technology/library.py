@@ -29,7 +29,9 @@ from accel_sim.technology.cost import Certainty, Cost
 from accel_sim.technology.network import router_circuit
 from accel_sim.technology.nodes import node_factors
 from accel_sim.technology.pricing import built_for, price
+from accel_sim.technology.register_file import register_file
 from accel_sim.technology.sram import sram
+from accel_sim.technology.sram_cost import SramCost
 from accel_sim.workload.formats import NumberFormat, number_format
 
 
@@ -239,19 +241,30 @@ def _block(build: Builder) -> Pricer:
 
 
 def _sram(subject: str, options: Mapping[str, float], at: Conditions) -> Quote:
-    cost = sram(parse_quantity(subject, "bytes"), options["width"] / 8, int(options["banks"]), at.node_nm)
+    width_bytes = options["width"] / 8
+    cost = sram(parse_quantity(subject, "bytes"), width_bytes, int(options["banks"]), at.node_nm)
+    return _memory(cost, width_bytes)
+
+
+def _register_file(subject: str, options: Mapping[str, float], at: Conditions) -> Quote:
+    width_bytes = number_format(subject).bits / 8
+    capacity_bytes = int(options["entries"]) * width_bytes
+    return _memory(register_file(capacity_bytes, width_bytes, at.node_nm, int(options["readers"])), width_bytes)
+
+
+def _memory(cost: SramCost, width_bytes: float) -> Quote:
     return Quote(
         energy_j={
-            "read": cost.read_energy_j_per_byte * options["width"] / 8,
-            "write": cost.write_energy_j_per_byte * options["width"] / 8,
+            "read": cost.read_energy_j_per_byte * width_bytes,
+            "write": cost.write_energy_j_per_byte * width_bytes,
         },
         area_mm2=cost.area_mm2,
         leakage_w=cost.leakage_w,
-        delay_s=cost.access_time_s,
+        delay_s=cost.access_time_s or None,
         cells={},
         source=cost.source,
         certainty=cost.certainty,
-        notes=(),
+        notes=cost.notes,
     )
 
 
@@ -349,13 +362,7 @@ _ENTRIES = (
         _block(lambda fmt, option: blocks.lookup_table(option("entries"), fmt.bits, option("readers"))),
         {"entries": 8, "readers": 1},
     ),
-    Entry(
-        "regfile",
-        "register file of latches, one write port",
-        "int32",
-        _block(lambda fmt, option: blocks.register_file(option("entries"), fmt.bits, option("readers"))),
-        {"entries": 32, "readers": 1},
-    ),
+    Entry("regfile", "register file, one write port", "int32", _register_file, {"entries": 32, "readers": 1}),
     Entry(
         "serial",
         "step of a bit-serial product: shift and add",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from accel_sim.technology.cells import DEFAULT_ACTIVITY
-from accel_sim.technology.circuits.blocks import register_file, selector
+from accel_sim.technology.circuits.blocks import selector, storage
 from accel_sim.technology.circuits.circuit import Circuit, cells
 from accel_sim.technology.cost import Cost
 from accel_sim.technology.pricing import price
@@ -18,12 +18,12 @@ def router_circuit(ports: int, flit_bits: int, buffer_flits: int) -> Circuit:
     round-robin arbiter (three gates for each pair of ports, assumed). A flit uses one buffer, written and
     read, one selector and one arbiter. Left out: virtual channels and credits.
     """
-    buffer = register_file(buffer_flits, flit_bits)
+    buffer = storage(buffer_flits, flit_bits, cell="latch")
     crossbar = selector(ports, flit_bits)
     arbiter = cells({"and2": 3}, and2=3 * ports)
-    whole = (buffer + crossbar + arbiter).times(ports)
-    one_flit = buffer.used(2) + crossbar + arbiter
-    return Circuit(whole.cells, one_flit.uses, buffer.then(arbiter).then(crossbar).depth_fo4)
+    whole = (buffer.cells + crossbar + arbiter).times(ports)
+    one_flit = buffer.write + buffer.read + crossbar + arbiter
+    return Circuit(whole.cells, one_flit.uses, buffer.read.then(arbiter).then(crossbar).depth_fo4)
 
 
 @lru_cache(maxsize=256)

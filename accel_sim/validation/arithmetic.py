@@ -120,6 +120,20 @@ def _line(row: ReferenceRow) -> dict[str, Any]:
     }
 
 
+def _within_two(table: Sequence[dict[str, Any]]) -> list[str]:
+    """Return how many predictions lie within a factor of two, for energy and for area."""
+    parts = []
+    for what in ("energy", "area"):
+        ratios = [
+            line[f"{what}_ratio"]
+            for line in table
+            if line["use"] != "calibration" and line[f"{what}_ratio"] is not None
+        ]
+        inside = sum(0.5 <= ratio <= 2 for ratio in ratios)
+        parts.append(f"{inside} of {len(ratios)} predictions of {what}")
+    return parts
+
+
 def _met(line: dict[str, Any]) -> bool:
     return abs(line["energy_ratio"] - 1) <= CALIBRATED_WITHIN
 
@@ -133,7 +147,7 @@ def _summary(
         f"{CALIBRATED_WITHIN:.0%}; the other {len(table) - len(calibrated)} are predictions. "
         f"{len(rows) - len(table)} published rows have no counterpart."
     )
-    sentences = []
+    sentences = [f"Within a factor of two: {' and '.join(_within_two(table))}."]
     for source in dict.fromkeys(line["source"] for line in table):
         mine = [line for line in table if line["source"] == source and line["use"] != "calibration"]
         parts = [

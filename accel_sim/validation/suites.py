@@ -44,6 +44,10 @@ SUITES: dict[str, Suite] = {
         "accel_sim.validation.dies",
         "Area trees of designs against the published parts of the chips they are like.",
     ),
+    "sram": Suite(
+        "accel_sim.validation.sram",
+        "Energy, leakage, area and access time of on-chip memories against CACTI 7.",
+    ),
 }
 
 

@@ -26,6 +26,7 @@ def cost(spec: Sram, chip: Surroundings) -> ComponentCost:
         leakage_w=macro.leakage_w * spec.count,
         sources=(macro.source,),
         certainty=macro.certainty,
+        notes=macro.notes,
     )
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+from typing import Literal
+
 from accel_sim.technology.circuits.circuit import NOTHING, Circuit, cells
-from accel_sim.technology.circuits.encoders import decoder
+
+StorageCell = Literal["flip_flop", "latch"]
 
 
 def register(bits: float) -> Circuit:
@@ -29,13 +34,36 @@ def lookup_table(entries: int, bits: int, readers: int = 1) -> Circuit:
     return register(entries * bits) + selector(entries, bits).times(readers)
 
 
-def register_file(entries: int, bits: int, read_ports: int = 1) -> Circuit:
-    """Return latches of `entries` words with one write port (a decoder) and `read_ports` selectors.
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Words in flip-flops or latches.
 
-    An access uses one word's latches, one selector and the decoder, not the whole array.
+    Attributes:
+        cells: all cells, those of the ports included.
+        read, write: what one access of one port uses; their cells are among `cells`.
     """
-    array = cells({"latch": 1}, latch=entries * bits)
-    ports = selector(entries, bits).times(read_ports).then(decoder(entries))
-    touched = cells({"latch": 1}, latch=bits) + selector(entries, bits).then(decoder(entries))
-    whole = array.then(ports)
-    return Circuit(whole.cells, touched.uses, whole.depth_fo4)
+
+    cells: Circuit
+    read: Circuit
+    write: Circuit
+
+
+def storage(
+    entries: float, bits: float, read_ports: int = 1, write_ports: int = 1, cell: StorageCell = "flip_flop"
+) -> Storage:
+    """Return a register file of `entries` words of `bits` bits.
+
+    Each bit is a cell with a two-input selector for each write port, which holds or replaces its value; each
+    read port is a tree of such selectors over all entries. A write drives one word and its selectors; only they
+    are clocked. A read passes one selector at each level of the tree and leaves through a flip-flop (assumed).
+    Left out: address decoders, clock gates, bypasses.
+    """
+    levels = math.log2(entries)
+    held = entries * bits
+    path = {cell: 1, "mux2": levels + 1}
+    whole = cells(path, **{cell: held}, mux2=held * write_ports + read_ports * (entries - 1) * bits)
+    return Storage(
+        cells=whole,
+        read=cells({"mux2": levels}, flip_flop=bits, mux2=bits * levels),
+        write=cells({"mux2": 1}, **{cell: bits}, mux2=bits * write_ports),
+    )

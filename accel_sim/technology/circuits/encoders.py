@@ -39,9 +39,3 @@ def leading_zero_counter(bits: int) -> Circuit:
         circuit = circuit.then(joint.times(groups))
         count_bits += 1
     return circuit
-
-
-def decoder(outputs: int) -> Circuit:
-    """Return the decoding of a number into one of `outputs` lines: an AND each, and one shared by two."""
-    bits = max(1, (outputs - 1).bit_length())
-    return cells({"inverter": 1, "and2": (bits - 1).bit_length()}, inverter=bits, and2=outputs + outputs / 2)
