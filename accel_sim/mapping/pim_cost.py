@@ -19,7 +19,6 @@ import numpy as np
 from accel_sim.config.errors import InputError
 from accel_sim.engine.pim_run import Played, play
 from accel_sim.hardware.pim import hbm
-from accel_sim.hardware.pim.attention import KvLayout, append_program, context_program, score_program
 from accel_sim.hardware.pim.device import PimDevice
 from accel_sim.hardware.pim.energy import commands_energy_j, standby_w
 from accel_sim.hardware.pim.host import transfer
@@ -79,15 +78,16 @@ def gemv_cost(device: PimDevice, m: int, k: int, batch: int = 1, number_format: 
     Raises:
         InputError: sizes below 1, a format the units do not have, or a matrix that does not fit.
     """
-    _check_sizes(m=m, k=k, batch=batch)
+    check_sizes(m=m, k=k, batch=batch)
     lanes = device.lanes(number_format)
     columns = ceil(k / lanes)
     outputs_per_tile = _tile_outputs(device)
     rows = _matrix_rows(device, _largest_share(device, m, outputs_per_tile), columns)
     device.check_rows(rows, f"a {m} x {k} matrix in {number_format}")
-    shares = _shares(device, m, outputs_per_tile, lambda tiles: _played_gemv(device, tiles, columns, batch))
-    executed = sum(_lane_macs(device, played, lanes) * count for played, count in shares)
-    return _priced(device, shares, m * k * batch, executed)
+    channel = device.with_channels(1)
+    shares = shares_of(device, m, outputs_per_tile, lambda tiles: _played_gemv(channel, tiles, columns, batch))
+    executed = sum(executed_macs(device, played, lanes) * count for played, count in shares)
+    return priced(device, shares, m * k * batch, executed)
 
 
 def gemv_costs(
@@ -118,15 +118,15 @@ def elementwise_cost(
     Raises:
         InputError: sizes below 1, or a kernel that the machine does not have.
     """
-    _check_sizes(elements=elements)
+    check_sizes(elements=elements)
     columns = ceil(elements / device.lanes(number_format))
     if device.protocol.modes:
         tile = device.banks * device.protocol.pim.registers
         rows = max(hbm.operand_rows(device, _largest_share(device, columns, tile)), hbm.OPERAND_ROWS)
         device.check_rows(3 * rows, f"a kernel of {elements} elements")
-        return _priced(
+        return priced(
             device,
-            _shares(device, columns, tile, lambda tiles: _played_elementwise(device, tiles * tile, kind)),
+            shares_of(device, columns, tile, lambda tiles: _played_elementwise(device, tiles * tile, kind)),
         )
     if kind != "mul":
         raise InputError(f"{device.name} has no elementwise {kind} in its banks (allowed: mul)")
@@ -135,7 +135,7 @@ def elementwise_cost(
     device.check_rows(
         ceil(columns / (tile * device.channels * device.columns)), f"an operand of {elements} elements"
     )
-    return _priced(device, _shares(device, columns, tile, lambda tiles: _played_product(device, tiles)))
+    return priced(device, shares_of(device, columns, tile, lambda tiles: _played_product(device, tiles)))
 
 
 def reduction_cost(device: PimDevice, elements: int, number_format: str = "bf16") -> PimCost:
@@ -144,13 +144,13 @@ def reduction_cost(device: PimDevice, elements: int, number_format: str = "bf16"
     Raises:
         InputError: sizes below 1, or elements that do not fit.
     """
-    _check_sizes(elements=elements)
+    check_sizes(elements=elements)
     columns = ceil(elements / device.lanes(number_format))
     device.check_rows(
         ceil(columns / (device.banks * device.columns * device.channels)), f"an operand of {elements} elements"
     )
     tile = device.banks * (device.protocol.pim.registers if device.protocol.modes else 1)
-    return _priced(device, _shares(device, columns, tile, lambda tiles: _played_sum(device, tiles)))
+    return priced(device, shares_of(device, columns, tile, lambda tiles: _played_sum(device, tiles)))
 
 
 def transfer_cost(device: PimDevice, size_bytes: int, kind: Literal["read", "write"]) -> PimCost:
@@ -159,68 +159,16 @@ def transfer_cost(device: PimDevice, size_bytes: int, kind: Literal["read", "wri
     Raises:
         InputError: no bytes.
     """
-    _check_sizes(size_bytes=size_bytes)
+    check_sizes(size_bytes=size_bytes)
     burst = device.protocol.structure.host_bytes
     bursts = ceil(size_bytes / burst)
-    return _priced(
-        device, _shares(device, bursts, 1, lambda count: _played_transfer(device, count * burst, kind))
+    return priced(
+        device, shares_of(device, bursts, 1, lambda count: _played_transfer(device, count * burst, kind))
     )
 
 
-@dataclass(frozen=True)
-class Attention:
-    """One decode step's attention over a KV cache.
-
-    Attributes:
-        query_heads, kv_heads: of one request; kv_heads divides query_heads.
-        head_dim: elements of a head.
-        tokens: in the cache, the new one included.
-    """
-
-    query_heads: int
-    kv_heads: int
-    head_dim: int
-    tokens: int
-
-
-def attention_costs(device: PimDevice, work: Attention, number_format: str = "bf16") -> dict[str, PimCost]:
-    """Return the prices of `score`, `context` and `append` of one token of one request.
-
-    KV heads are dealt to channels; when there are fewer than channels, a head's tokens are split over several
-    channels for scores, and its dimensions for context.
-
-    Raises:
-        InputError: heads that do not divide, a head wider than a row, or a cache that does not fit.
-    """
-    _check_sizes(
-        query_heads=work.query_heads, kv_heads=work.kv_heads, head_dim=work.head_dim, tokens=work.tokens
-    )
-    if work.query_heads % work.kv_heads:
-        raise InputError(f"query_heads = {work.query_heads}: must be a multiple of kv_heads = {work.kv_heads}")
-    lanes = device.lanes(number_format)
-    group = work.query_heads // work.kv_heads
-    heads = ceil(work.kv_heads / device.channels)
-    splits = max(device.channels // work.kv_heads, 1)
-    layout = KvLayout(device, work.head_dim, lanes)
-    tokens = ceil(work.tokens / splits)
-    rows = heads * (
-        layout.key_rows(tokens) + ceil(work.head_dim / device.banks) * layout.value_rows(work.tokens)
-    )
-    device.check_rows(rows, f"a cache of {work.tokens} tokens of {work.kv_heads} heads")
-    busy = min(work.kv_heads * splits, device.channels)
-    values = KvLayout(device, ceil(work.head_dim / splits), lanes)
-    macs = work.query_heads * work.head_dim * work.tokens
-    score = play(device, score_program(layout, tokens, group, heads))
-    context = play(device, context_program(values, work.tokens, group, heads))
-    append = play(device, append_program(layout, work.tokens - 1, work.tokens))
-    return {
-        "score": _priced(device, [(score, busy)], macs, _lane_macs(device, score, lanes) * busy),
-        "context": _priced(device, [(context, busy)], macs, _lane_macs(device, context, lanes) * busy),
-        "append": _priced(device, [(append, work.kv_heads)]),
-    }
-
-
-def _check_sizes(**sizes: int) -> None:
+def check_sizes(**sizes: int) -> None:
+    """Refuse the first size below 1, by its name."""
     for name, size in sizes.items():
         if size < 1:
             raise InputError(f"{name} = {size}: must be at least 1")
@@ -244,7 +192,7 @@ def _matrix_rows(device: PimDevice, outputs: int, columns: int) -> int:
     return ceil(last / device.columns)
 
 
-def _shares(device: PimDevice, amount: int, tile: int, played: Callable[[int], Played]) -> list[Share]:
+def shares_of(device: PimDevice, amount: int, tile: int, played: Callable[[int], Played]) -> list[Share]:
     """Return (what one channel does, how many channels do it) of work that is dealt in tiles."""
     tiles = ceil(amount / tile)
     small, more = divmod(tiles, device.channels)
@@ -252,7 +200,15 @@ def _shares(device: PimDevice, amount: int, tile: int, played: Callable[[int], P
     return [(played(size), count) for size, count in sorted(counts.items(), reverse=True) if size and count]
 
 
-def _priced(device: PimDevice, shares: Sequence[Share], macs: int = 0, lane_macs: int = 0) -> PimCost:
+def priced(device: PimDevice, shares: Sequence[Share], macs: int = 0, lane_macs: int = 0) -> PimCost:
+    """Return the price of channels that work at the same time.
+
+    Args:
+        device: the memory.
+        shares: what one channel does, and how many do it.
+        macs: products of operands that exist.
+        lane_macs: products that units execute.
+    """
     commands: Counter[str] = Counter()
     energy_j = 0.0
     for played, count in shares:
@@ -276,7 +232,7 @@ def _priced(device: PimDevice, shares: Sequence[Share], macs: int = 0, lane_macs
     )
 
 
-def _lane_macs(device: PimDevice, played: Played, lanes: int) -> int:
+def executed_macs(device: PimDevice, played: Played, lanes: int) -> int:
     """Return the products that the units of a channel executed."""
     protocol = device.protocol
     if protocol.modes:

@@ -80,6 +80,8 @@ def _timing(protocol: Protocol, issued: Sequence[Issued]) -> Iterable[str]:
         for name in row.preceding:
             past: dict[int, list[int]] = {}
             for event in issued:
+                if event.command != name and event.command not in following:
+                    continue
                 here = _nodes(structure, protocol.commands[event.command], event.bank, row.level)
                 if event.command in following:
                     for node in here:

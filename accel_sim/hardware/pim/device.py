@@ -9,7 +9,7 @@ from accel_sim.hardware.pim.protocol import load_protocol
 from accel_sim.hardware.pim.specs import Protocol
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class PimDevice:
     """A memory of identical channels.
 

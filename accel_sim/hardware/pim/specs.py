@@ -220,6 +220,9 @@ class Protocol(_Spec):
     def __eq__(self, other: object) -> bool:
         return self is other
 
+    def __repr__(self) -> str:
+        return f"<protocol {self.name}>"
+
     def cycles(self, formula: Formula) -> int:
         """Return the value of a formula of the protocol's timings.
 

@@ -109,35 +109,50 @@ def tiled_product(device: PimDevice, columns: int) -> Program:
 def tiled_gemv(device: PimDevice, outputs: int, columns: int, batch: int = 1) -> Program:
     """Return the program of one channel's share of a matrix-vector product.
 
-    Each bank holds one output's weights in consecutive rows. Where sums stay in the accumulators while the
-    buffer is loaded anew (GDDR6-AiM), an output is drained once; where they do not (Newton), the buffer is
-    loaded once and every row of weights is drained, for the host to add up. A batch repeats the product:
-    accumulators hold one vector's sums.
-
     Args:
         device: the memory.
         outputs: rows of the matrix in this channel; the last tile is padded to all banks.
-        columns: columns of the operand vector, padded.
-        batch: vectors.
+        columns: of the operand vector, padded.
+        batch: vectors. Each repeats the product: accumulators hold one vector's sums.
     """
     stream = TileStream(device)
-    tiles = ceil(outputs / device.banks)
-    full = device.columns
-    widths = [min(full, columns - start) for start in range(0, columns, full)]
     for _ in range(batch):
-        if stream.roles.accumulates:
-            if len(widths) == 1:
-                stream.load(columns)
-            for tile in range(tiles):
-                stream.clear()
-                for part, width in enumerate(widths):
-                    if len(widths) > 1:
-                        stream.load(width)
-                    stream.compute(tile * len(widths) + part, 0, width)
-                stream.drain()
-        else:
-            for part, width in enumerate(widths):
-                stream.load(width)
-                for tile in range(tiles):
-                    stream.tile(tile * len(widths) + part, 0, width)
+        add_gemv(stream, outputs, columns)
     return stream.program()
+
+
+def add_gemv(
+    stream: TileStream, outputs: int, columns: int, first_row: int = 0, row_stride: int | None = None
+) -> None:
+    """Append one matrix-vector product.
+
+    Each bank holds one output's weights in consecutive rows. Where sums stay in the accumulators while the
+    buffer is loaded anew (GDDR6-AiM), an output is drained once; where they do not (Newton), the buffer is
+    loaded once and every row of weights is drained, for the host to add up.
+
+    Args:
+        stream: to append to.
+        outputs: rows of the matrix in this channel; the last tile is padded to all banks.
+        columns: of the operand vector.
+        first_row: of each bank, where the matrix begins.
+        row_stride: rows from one tile's weights to the next; None for as many as they take.
+    """
+    device = stream.device
+    tiles = ceil(outputs / device.banks)
+    widths = [min(device.columns, columns - start) for start in range(0, columns, device.columns)]
+    stride = len(widths) if row_stride is None else row_stride
+    if stream.roles.accumulates:
+        if len(widths) == 1:
+            stream.load(columns)
+        for tile in range(tiles):
+            stream.clear()
+            for part, width in enumerate(widths):
+                if len(widths) > 1:
+                    stream.load(width)
+                stream.compute(first_row + tile * stride + part, 0, width)
+            stream.drain()
+    else:
+        for part, width in enumerate(widths):
+            stream.load(width)
+            for tile in range(tiles):
+                stream.tile(first_row + tile * stride + part, 0, width)
