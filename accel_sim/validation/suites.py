@@ -17,10 +17,12 @@ class Suite:
     Attributes:
         module: where its `validate(reference: Path | None) -> Report` is.
         description: one line for a list of suites.
+        function: what to call instead of `validate`.
     """
 
     module: str
     description: str
+    function: str = "validate"
 
 
 SUITES: dict[str, Suite] = {
@@ -48,6 +50,16 @@ SUITES: dict[str, Suite] = {
         "accel_sim.validation.sram",
         "Energy, leakage, area and access time of on-chip memories against CACTI 7.",
     ),
+    "aim": Suite(
+        "accel_sim.validation.pim",
+        "Cycles and commands of GDDR6-AiM matrix products against its simulator, exact.",
+        "validate_aim",
+    ),
+    "hbmpim": Suite(
+        "accel_sim.validation.pim",
+        "Cycles and commands of HBM-PIM kernels and of the host's streams against its simulator, exact.",
+        "validate_hbmpim",
+    ),
 }
 
 
@@ -60,5 +72,5 @@ def run_suite(name: str, reference: Path | None = None) -> Report:
     suite = SUITES.get(name)
     if suite is None:
         raise InputError(f"unknown suite '{name}'{did_you_mean(name, SUITES)}")
-    report: Report = import_module(suite.module).validate(reference)
+    report: Report = getattr(import_module(suite.module), suite.function)(reference)
     return report

@@ -1,0 +1,303 @@
+"""Prices kernels on a PIM memory: shares the work over channels, plays one channel of each kind, adds up.
+
+Every price is that of the commands it takes, played under the protocol's constraint rows. Channels with equal
+shares are played once. Shares are remembered; without refresh, long products are extended from short ones,
+exactly, because their output tiles repeat (`tests/pim/test_pim_cost.py` compares both with full runs).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil
+from typing import Any, Literal
+
+import numpy as np
+
+from accel_sim.config.errors import InputError
+from accel_sim.engine.pim_run import Played, play
+from accel_sim.hardware.pim import hbm
+from accel_sim.hardware.pim.device import PimDevice
+from accel_sim.hardware.pim.energy import commands_energy_j, standby_w
+from accel_sim.hardware.pim.host import transfer
+from accel_sim.hardware.pim.program import Program
+from accel_sim.hardware.pim.tiles import gemv_rows, tiled_gemv, tiled_product, tiled_sum
+
+# Output tiles from which a product is extended; the first differ by what they find open.
+SHORT_TILES = 4
+
+
+@dataclass(frozen=True)
+class PimCost:
+    """Price of a kernel.
+
+    Attributes:
+        cycles: of the slowest channel, in the protocol's clock. latency_s: the same in seconds.
+        commands: how many of each kind, over all channels.
+        activations: rows opened, bank by bank, over all channels.
+        accesses, row_hits: column accesses to banks, and those that found their row open and already used.
+        energy_j: of all commands. background_j: of standby with open rows while the kernel lasts, all channels.
+        macs: products of operands that exist. lane_macs: products that units executed, padding included.
+    """
+
+    cycles: int
+    latency_s: float
+    commands: Mapping[str, int]
+    activations: int
+    accesses: int
+    row_hits: int
+    energy_j: float
+    background_j: float
+    macs: int = 0
+    lane_macs: int = 0
+
+    @property
+    def row_hit_rate(self) -> float:
+        """Share of column accesses that found their row open; 0 without accesses."""
+        return self.row_hits / self.accesses if self.accesses else 0.0
+
+
+Share = tuple[Played, int]
+
+
+def gemv_cost(device: PimDevice, m: int, k: int, batch: int = 1, number_format: str = "bf16") -> PimCost:
+    """Return the price of `batch` products of an m x k matrix with a vector.
+
+    Outputs are shared over channels, then banks; every bank takes whole outputs. Padding is paid for: outputs
+    to all banks (HBM-PIM: all registers) of a channel, k to whole columns.
+
+    Args:
+        device: the memory, which holds the matrix.
+        m: outputs.
+        k: inputs.
+        batch: vectors.
+        number_format: of weights and vector.
+
+    Raises:
+        InputError: sizes below 1, a format the units do not have, or a matrix that does not fit.
+    """
+    check_sizes(m=m, k=k, batch=batch)
+    lanes = device.lanes(number_format)
+    columns = ceil(k / lanes)
+    outputs_per_tile = _tile_outputs(device)
+    rows = _matrix_rows(device, _largest_share(device, m, outputs_per_tile), columns)
+    device.check_rows(rows, f"a {m} x {k} matrix in {number_format}")
+    channel = device.with_channels(1)
+    shares = shares_of(device, m, outputs_per_tile, lambda tiles: _played_gemv(channel, tiles, columns, batch))
+    executed = sum(executed_macs(device, played, lanes) * count for played, count in shares)
+    return priced(device, shares, m * k * batch, executed)
+
+
+def gemv_costs(
+    device: PimDevice, m: Any, k: Any, batch: int = 1, number_format: str = "bf16"
+) -> dict[str, Any]:
+    """Return the prices of many shapes: `cycles` int64[n], `energy_j` float64[n], `row_hit_rate` float64[n].
+
+    m, k: int64[n]. Equal to `gemv_cost` one by one; equal shares are played once.
+    """
+    costs = [
+        gemv_cost(device, int(rows), int(columns), batch, number_format)
+        for rows, columns in zip(m, k, strict=True)
+    ]
+    return {
+        "cycles": np.array([cost.cycles for cost in costs], np.int64),
+        "energy_j": np.array([cost.energy_j for cost in costs]),
+        "row_hit_rate": np.array([cost.row_hit_rate for cost in costs]),
+    }
+
+
+def elementwise_cost(
+    device: PimDevice, elements: int, kind: Literal["add", "mul", "relu"], number_format: str = "bf16"
+) -> PimCost:
+    """Return the price of an elementwise kernel on operands that lie in the banks.
+
+    HBM-PIM adds, multiplies and clips; GDDR6-AiM multiplies two banks of each group into a third.
+
+    Raises:
+        InputError: sizes below 1, or a kernel that the machine does not have.
+    """
+    check_sizes(elements=elements)
+    columns = ceil(elements / device.lanes(number_format))
+    if device.protocol.modes:
+        tile = device.banks * device.protocol.pim.registers
+        rows = max(hbm.operand_rows(device, _largest_share(device, columns, tile)), hbm.OPERAND_ROWS)
+        device.check_rows(3 * rows, f"a kernel of {elements} elements")
+        return priced(
+            device,
+            shares_of(device, columns, tile, lambda tiles: _played_elementwise(device, tiles * tile, kind)),
+        )
+    if kind != "mul":
+        raise InputError(f"{device.name} has no elementwise {kind} in its banks (allowed: mul)")
+    structure = device.protocol.structure
+    tile = structure.bankgroups * structure.ranks
+    device.check_rows(
+        ceil(columns / (tile * device.channels * device.columns)), f"an operand of {elements} elements"
+    )
+    return priced(device, shares_of(device, columns, tile, lambda tiles: _played_product(device, tiles)))
+
+
+def reduction_cost(device: PimDevice, elements: int, number_format: str = "bf16") -> PimCost:
+    """Return the price of adding up elements in the banks; the host adds the partial sums that units leave.
+
+    Raises:
+        InputError: sizes below 1, or elements that do not fit.
+    """
+    check_sizes(elements=elements)
+    columns = ceil(elements / device.lanes(number_format))
+    device.check_rows(
+        ceil(columns / (device.banks * device.columns * device.channels)), f"an operand of {elements} elements"
+    )
+    tile = device.banks * (device.protocol.pim.registers if device.protocol.modes else 1)
+    return priced(device, shares_of(device, columns, tile, lambda tiles: _played_sum(device, tiles)))
+
+
+def transfer_cost(device: PimDevice, size_bytes: int, kind: Literal["read", "write"]) -> PimCost:
+    """Return the price of the host's reading or writing a stream, spread over channels and banks.
+
+    Raises:
+        InputError: no bytes.
+    """
+    check_sizes(size_bytes=size_bytes)
+    burst = device.protocol.structure.host_bytes
+    bursts = ceil(size_bytes / burst)
+    return priced(
+        device, shares_of(device, bursts, 1, lambda count: _played_transfer(device, count * burst, kind))
+    )
+
+
+def check_sizes(**sizes: int) -> None:
+    """Refuse the first size below 1, by its name."""
+    for name, size in sizes.items():
+        if size < 1:
+            raise InputError(f"{name} = {size}: must be at least 1")
+
+
+def _tile_outputs(device: PimDevice) -> int:
+    return hbm.tile_outputs(device) if device.protocol.modes else device.banks
+
+
+def _largest_share(device: PimDevice, amount: int, tile: int) -> int:
+    """Return what the busiest channel gets, in whole tiles' worth."""
+    return ceil(ceil(amount / tile) / device.channels) * tile
+
+
+def _matrix_rows(device: PimDevice, outputs: int, columns: int) -> int:
+    if device.protocol.modes is None:
+        return gemv_rows(device, outputs, columns)
+    registers = device.protocol.pim.registers
+    tiles, parts = outputs // hbm.tile_outputs(device), ceil(columns / registers)
+    last = hbm.weights_column(device, parts, tiles, 0, separate=True) + tiles * registers
+    return ceil(last / device.columns)
+
+
+def shares_of(device: PimDevice, amount: int, tile: int, played: Callable[[int], Played]) -> list[Share]:
+    """Return (what one channel does, how many channels do it) of work that is dealt in tiles."""
+    tiles = ceil(amount / tile)
+    small, more = divmod(tiles, device.channels)
+    counts = Counter({small + 1: more, small: device.channels - more})
+    return [(played(size), count) for size, count in sorted(counts.items(), reverse=True) if size and count]
+
+
+def priced(device: PimDevice, shares: Sequence[Share], macs: int = 0, lane_macs: int = 0) -> PimCost:
+    """Return the price of channels that work at the same time.
+
+    Args:
+        device: the memory.
+        shares: what one channel does, and how many do it.
+        macs: products of operands that exist.
+        lane_macs: products that units execute.
+    """
+    commands: Counter[str] = Counter()
+    energy_j = 0.0
+    for played, count in shares:
+        commands.update({name: number * count for name, number in played.commands.items()})
+        energy_j += count * commands_energy_j(
+            device.protocol, played.commands, played.all_bank, played.burst_columns
+        )
+    cycles = max(played.cycles for played, _ in shares)
+    latency_s = cycles * device.protocol.tck_ns * 1e-9
+    return PimCost(
+        cycles=cycles,
+        latency_s=latency_s,
+        commands=dict(commands),
+        activations=sum(played.activations * count for played, count in shares),
+        accesses=sum(played.accesses * count for played, count in shares),
+        row_hits=sum(played.row_hits * count for played, count in shares),
+        energy_j=energy_j,
+        background_j=standby_w(device.protocol) * latency_s * device.channels,
+        macs=macs,
+        lane_macs=lane_macs,
+    )
+
+
+def executed_macs(device: PimDevice, played: Played, lanes: int) -> int:
+    """Return the products that the units of a channel executed."""
+    protocol = device.protocol
+    if protocol.modes:
+        # Every read of a data row in all-bank mode feeds the units of one parity.
+        return played.all_bank.get("RD", 0) * hbm.units(device) * lanes
+    columns = 0
+    for name, count in played.commands.items():
+        command = protocol.commands[name]
+        if command.column == "compute":
+            columns += (played.burst_columns.get(name, count) if command.burst else count) * device.banks
+    return columns * lanes
+
+
+@lru_cache(maxsize=65536)
+def _played_gemv(device: PimDevice, tiles: int, columns: int, batch: int) -> Played:
+    if device.protocol.modes:
+        return play(device, hbm.gemv(device, tiles * hbm.tile_outputs(device), columns, batch).program)
+
+    def run(count: int) -> Played:
+        return play(device, tiled_gemv(device, count * device.banks, columns, batch))
+
+    if device.refresh or batch > 1 or tiles <= SHORT_TILES:
+        return run(tiles)
+    return _extended(run(SHORT_TILES - 1), run(SHORT_TILES), tiles - SHORT_TILES)
+
+
+def _extended(short: Played, long: Played, times: int) -> Played:
+    """Return a run that is as much longer than `long`, `times` over, as `long` is than `short`."""
+
+    def counts(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, int]:
+        return {name: count + times * (count - first.get(name, 0)) for name, count in second.items()}
+
+    def number(first: int, second: int) -> int:
+        return second + times * (second - first)
+
+    return Played(
+        cycles=number(short.cycles, long.cycles),
+        commands=counts(short.commands, long.commands),
+        all_bank=counts(short.all_bank, long.all_bank),
+        burst_columns=counts(short.burst_columns, long.burst_columns),
+        accesses=number(short.accesses, long.accesses),
+        row_hits=number(short.row_hits, long.row_hits),
+        activations=number(short.activations, long.activations),
+        trace=long.trace,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _played_elementwise(device: PimDevice, columns: int, kind: hbm.Elementwise) -> Played:
+    return play(device, hbm.elementwise(device, columns, kind).program)
+
+
+@lru_cache(maxsize=4096)
+def _played_product(device: PimDevice, columns: int) -> Played:
+    return play(device, tiled_product(device, columns))
+
+
+@lru_cache(maxsize=4096)
+def _played_sum(device: PimDevice, tiles: int) -> Played:
+    if device.protocol.modes:
+        return play(device, hbm.reduction(device, tiles * device.banks * device.protocol.pim.registers).program)
+    return play(device, tiled_sum(device, tiles))
+
+
+@lru_cache(maxsize=4096)
+def _played_transfer(device: PimDevice, size_bytes: int, kind: Literal["read", "write"]) -> Played:
+    program: Program = transfer(device, size_bytes, kind)
+    return play(device, program)
