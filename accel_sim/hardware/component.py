@@ -12,7 +12,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from pydantic import BaseModel, ConfigDict
 from accel_sim.config.errors import did_you_mean
 from accel_sim.technology.cost import Certainty
 from accel_sim.workload.formats import NumberFormat
+
+if TYPE_CHECKING:
+    from accel_sim.hardware.pim.device import PimDevice
 
 Int64Array = NDArray[np.int64]
 ENTRY_POINTS = "accel_sim.components"
@@ -164,6 +167,19 @@ class ChannelModel:
 @dataclass(frozen=True, slots=True)
 class MemoryModel(ChannelModel):
     """Off-chip memory that holds weights, KV cache and what does not fit on chip."""
+
+
+@dataclass(frozen=True, slots=True)
+class PimModel(MemoryModel):
+    """Off-chip memory whose banks multiply matrices that lie in them with vectors from the chip.
+
+    Attributes:
+        device: the memory as kernels see it.
+        peak_macs_per_s: multiply-accumulates per second with all units busy.
+    """
+
+    device: Callable[[Any], PimDevice]
+    peak_macs_per_s: Callable[[Any], float]
 
 
 @dataclass(frozen=True, slots=True)

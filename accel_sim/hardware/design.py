@@ -20,6 +20,7 @@ from accel_sim.hardware.component import (
     LinkModel,
     MatrixModel,
     MemoryModel,
+    PimModel,
     Surroundings,
     VectorModel,
     find_kind,
@@ -170,9 +171,11 @@ class Design:
 
     @property
     def peak_macs_per_s(self) -> float:
-        """Multiply-accumulates per second with every PE busy."""
+        """Multiply-accumulates per second with every PE busy: of the matrix unit, or else of the memory's."""
         if self.matrix is None:
-            return 0.0
+            memory = self.memory
+            model = memory.kind.model
+            return model.peak_macs_per_s(memory.spec) if isinstance(model, PimModel) else 0.0
         model = self.matrix.kind.model
         assert isinstance(model, MatrixModel)
         return model.peak_macs_per_cycle(self.matrix.spec) * self.clock_hz

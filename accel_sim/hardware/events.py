@@ -17,6 +17,10 @@ EVENTS = (
     "scratchpad_write_bytes",
     "accumulator_read_bytes",
     "accumulator_write_bytes",
+    "pim_energy_fj",  # energy of the commands that compute in a memory, in femtojoules
+    "pim_activations",  # rows opened by them, bank by bank
+    "pim_accesses",  # columns they read or write in banks
+    "pim_row_hits",  # those of them that found their row open and already used
     *(f"vector_{name}" for name in PRIMITIVES),
 )
 EVENT_INDEX = {name: index for index, name in enumerate(EVENTS)}
@@ -38,6 +42,7 @@ def event_costs(design: Design) -> tuple[EventCost, ...]:
         "memory_read_bytes": (design.memory, "read_bytes"),
         "memory_write_bytes": (design.memory, "write_bytes"),
         "link_bytes": (design.link, "read_bytes"),
+        "pim_energy_fj": (design.memory, "pim_fj"),
         "scratchpad_read_bytes": (design.scratchpad, "read_bytes"),
         "scratchpad_write_bytes": (design.scratchpad, "write_bytes"),
         "accumulator_read_bytes": (accumulator, "read_bytes"),

@@ -10,8 +10,9 @@ from typing import Any
 
 from accel_sim.config.errors import InputError
 from accel_sim.config.units import format_si
-from accel_sim.hardware.component import ChannelModel, ComponentSpec, MatrixModel, VectorModel
+from accel_sim.hardware.component import ChannelModel, ComponentSpec, MatrixModel, PimModel, VectorModel
 from accel_sim.hardware.design import Component, Design, MappingPolicy
+from accel_sim.hardware.pim.device import PimDevice
 
 # The unit of time: every duration is rounded up to 1/1024 cycle of the chip's clock. Cycles of that clock are
 # exact; a transfer is off by less than a thousandth of a cycle.
@@ -50,6 +51,21 @@ class UnitKey:
     model: MatrixModel = field(compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Pim:
+    """A memory that computes.
+
+    Attributes:
+        device: as kernels see it.
+        number_format: of what it multiplies.
+        macs_per_tick: of all units.
+    """
+
+    device: PimDevice
+    number_format: str
+    macs_per_tick: float
+
+
 @dataclass(frozen=True, eq=False)
 class Machine:
     """A design resolved for mapping. Capacities in bytes, energies in joules per byte.
@@ -68,6 +84,7 @@ class Machine:
     accumulator_bytes_per_cycle: int
     memory_j_per_byte: float
     scratchpad_j_per_byte: float
+    pim: Pim | None = None
     memo: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -135,7 +152,16 @@ def resolve(design: Design) -> Machine:
         accumulator_bytes_per_cycle=_attribute(accumulator or scratchpad, "write_bytes_per_cycle"),
         memory_j_per_byte=_energy(costs[design.memory.name].energy_j),
         scratchpad_j_per_byte=_energy(costs[design.scratchpad.name].energy_j),
+        pim=_pim(design),
     )
+
+
+def _pim(design: Design) -> Pim | None:
+    model, spec = design.memory.kind.model, design.memory.spec
+    if not isinstance(model, PimModel):
+        return None
+    macs_per_tick = model.peak_macs_per_s(spec) / (design.clock_hz * TICKS_PER_CYCLE)
+    return Pim(model.device(spec), getattr(spec, "format").name, macs_per_tick)
 
 
 def _attribute(spec: object, name: str) -> int:

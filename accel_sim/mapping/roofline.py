@@ -54,18 +54,19 @@ def floor(op: Operator, machine: Machine) -> Floor:
     """Return the least work of one execution of an operator."""
     io = Place.LINK if machine.link else Place.MEMORY
     read = write = link = 0
+    in_banks = machine.pim is not None and isinstance(op, Gemm | Attention | KvAppend)
     for tensor in op.inputs:
         if tensor.residency is Residency.IO and io is Place.LINK:
             link += _touched_bytes(op, tensor)
-        elif tensor.residency in (Residency.IO, Residency.KV_CACHE):
+        elif tensor.residency is Residency.IO or (tensor.residency is Residency.KV_CACHE and not in_banks):
             read += _touched_bytes(op, tensor)
     if isinstance(op, Embedding):
         # Rows that are looked up again may still be on chip.
         rows = ((table, min(op.tokens, table.shape[0])) for table in op.weights)
         read += sum(table.format.bytes(count * table.shape[-1]) for table, count in rows)
-    else:
+    elif not in_banks:
         read += sum(weight.bytes for weight in op.weights)
-    if op.output.residency is Residency.KV_CACHE:
+    if op.output.residency is Residency.KV_CACHE and not in_banks:
         write += op.output.bytes
     elif op.output.residency is Residency.IO:
         write, link = (write, link + op.output.bytes) if io is Place.LINK else (write + op.output.bytes, link)
@@ -105,7 +106,9 @@ def unit_ticks(floor: Floor, machine: Machine) -> dict[str, float]:
     ticks = {machine.memory.name: floor.memory_bytes * machine.memory.ticks_per_byte}
     if machine.link:
         ticks[machine.link.name] = floor.link_bytes * machine.link.ticks_per_byte
-    if machine.matrix is not None:
+    if machine.pim is not None:
+        ticks[machine.memory.name] += floor.macs / machine.pim.macs_per_tick
+    elif machine.matrix is not None:
         peak = machine.matrix_model.peak_macs_per_cycle(machine.matrix.spec)
         ticks[machine.matrix.name] = floor.macs / peak * TICKS_PER_CYCLE
     if machine.vector is not None:

@@ -40,6 +40,21 @@ class PimDevice:
         return self.protocol.structure.columns
 
     @property
+    def compute_interval_cycles(self) -> int:
+        """Shortest distance of two commands that compute on all banks, in the protocol's cycles."""
+        protocol = self.protocol
+        if protocol.modes:
+            compute = "RD"
+        else:
+            assert protocol.pim.roles is not None
+            compute = protocol.pim.roles.compute
+        return max(
+            protocol.cycles(row.latency)
+            for row in protocol.constraints
+            if row.window == 1 and compute in row.preceding and compute in row.following
+        )
+
+    @property
     def capacity_bytes(self) -> int:
         """Bytes that PIM can reach."""
         return self.channels * self.banks * self.rows * self.protocol.structure.row_bytes

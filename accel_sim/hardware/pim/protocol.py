@@ -39,7 +39,7 @@ def load_protocol(name: str, *, parity: bool = False, concurrent: bool = False) 
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     if path.parent == FOLDER and path.stem not in protocol_names():
         raise InputError(f"unknown PIM protocol '{name}'{did_you_mean(name, protocol_names())}")
-    document = load_document(path, source=None if path.parent != FOLDER else f"{name}.yaml")
+    document = _with_base(load_document(path, source=None if path.parent != FOLDER else f"{name}.yaml"))
     protocol = check(Protocol, document).model_copy(update={"parity": parity})
     _check_names(protocol, document)
     return _with_second_buffer(protocol, document) if concurrent else protocol
@@ -63,6 +63,27 @@ def _with_second_buffer(protocol: Protocol, document: Document) -> Protocol:
             "pim": protocol.pim.model_copy(update={"roles": roles}),
         }
     )
+
+
+def _with_base(document: Document) -> Document:
+    """Return a document with what it leaves out taken from the protocol that it names as `based_on`.
+
+    Mappings are merged key by key, everything else is replaced.
+    """
+    if not isinstance(document.data, dict) or "based_on" not in document.data:
+        return document
+    own = dict(document.data)
+    base = own.pop("based_on")
+    if base not in protocol_names():
+        place = document.place(("based_on",))
+        raise InputError(f"{place}: based_on = {base}: is not a protocol{did_you_mean(str(base), protocol_names())}")
+    return document.with_data(_merged(_with_base(load_document(FOLDER / f"{base}.yaml")).data, own))
+
+
+def _merged(base: object, own: object) -> object:
+    if not (isinstance(base, dict) and isinstance(own, dict)):
+        return own
+    return {**base, **{key: _merged(base.get(key), value) for key, value in own.items()}}
 
 
 def _check_names(protocol: Protocol, document: Document) -> None:

@@ -1,0 +1,241 @@
+"""Segments on a memory that computes: products with weights and attention over the cache, in the banks.
+
+A kernel holds the memory's pipe, since channels compute or are accessed (blocked mode). The chip sends vectors
+and takes results; softmax and epilogues run on its vector unit. A segment takes and gives all its rows at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from accel_sim.config.errors import InputError
+from accel_sim.engine.program import VARIANTS, Stream
+from accel_sim.hardware.primitives import FUNCTIONS
+from accel_sim.mapping.attention_tiling import visible_keys
+from accel_sim.mapping.dependencies import Edge
+from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine
+from accel_sim.mapping.pim_cost import Attention as CacheKernel
+from accel_sim.mapping.pim_cost import PimCost, attention_costs, gemv_cost
+from accel_sim.mapping.plan import Place, Segment
+from accel_sim.mapping.streams import Streams, VectorWork, Wait, cycles_to_ticks, vector_charges
+from accel_sim.mapping.vector_work import row_work
+from accel_sim.workload.operators import Attention, Elementwise, Gemm, KvAppend, Softmax
+from accel_sim.workload.tensors import Residency
+
+
+def runs_in_memory(segment: Segment, machine: Machine) -> bool:
+    """Whether the segment is computed at the memory's banks: its large operand lies there."""
+    op = segment.operator
+    if machine.pim is None:
+        return False
+    if isinstance(op, Gemm):
+        return bool(op.weights)
+    return isinstance(op, Attention | KvAppend)
+
+
+def write_pim_segment(
+    streams: Streams, segment: Segment, reads: Sequence[Edge | None], writes: Sequence[Edge]
+) -> Stream:
+    """Write the streams of a segment that runs in memory; return the one that finishes its output.
+
+    Raises:
+        InputError: several queries a sequence, or operands that do not fit the memory's rows.
+    """
+    op = segment.operator
+    if isinstance(op, Attention):
+        return _write_attention(streams, segment, reads, writes)
+    if isinstance(op, KvAppend):
+        return _write_append(streams, segment, reads, writes)
+    assert isinstance(op, Gemm)
+    inputs = _write_inputs(streams, segment, reads[: len(segment.sources)])
+    cost = product_cost(op, streams.machine)
+    done = _write_kernel(streams, cost, op.batch * op.m * op.k * op.n, inputs, _bytes(segment))
+    return _write_results(streams, segment, done, reads[len(segment.sources) :], writes)
+
+
+def product_cost(op: Gemm, machine: Machine) -> PimCost:
+    """Return the price of a product with weights that lie in the banks."""
+    assert machine.pim is not None
+    return repeated(gemv_cost(machine.pim.device, op.n, op.k, op.m, machine.pim.number_format), op.batch)
+
+
+def cache_costs(op: Attention, machine: Machine) -> dict[str, PimCost]:
+    """Return the prices of scores, context and append of all sequences of an attention with one query each.
+
+    Raises:
+        InputError: more than one query a sequence.
+    """
+    assert machine.pim is not None
+    if op.query_length != 1:
+        raise InputError(
+            f"{machine.design.document.source}: {machine.memory.name} computes attention for one new token of a "
+            f"sequence at a time, and '{op.name}' has {op.query_length}; use --phase decode, or a prompt of 1"
+        )
+    kernel = CacheKernel(op.heads, op.kv_heads, op.head_dim, visible_keys(op))
+    costs = attention_costs(machine.pim.device, kernel, machine.pim.number_format)
+    return {name: repeated(cost, op.batch) for name, cost in costs.items()}
+
+
+def repeated(cost: PimCost, times: int) -> PimCost:
+    """Return the price of a kernel that runs several times, one after the other."""
+    return replace(
+        cost,
+        cycles=cost.cycles * times,
+        latency_s=cost.latency_s * times,
+        commands={name: count * times for name, count in cost.commands.items()},
+        activations=cost.activations * times,
+        accesses=cost.accesses * times,
+        row_hits=cost.row_hits * times,
+        energy_j=cost.energy_j * times,
+        background_j=cost.background_j * times,
+        macs=cost.macs * times,
+        lane_macs=cost.lane_macs * times,
+    )
+
+
+def kernel_ticks(cost: PimCost, machine: Machine) -> int:
+    """Return for how long a kernel holds the memory, in ticks of the chip."""
+    return math.ceil(cost.latency_s * machine.design.clock_hz * TICKS_PER_CYCLE)
+
+
+def _bytes(segment: Segment) -> dict[str, int]:
+    """Bytes that cross the chip's buffer for a product: the vectors out, the results in."""
+    return {
+        "scratchpad_read_bytes": segment.sources[0].tensor.bytes,
+        "scratchpad_write_bytes": segment.operator.output.bytes,
+    }
+
+
+def _write_kernel(
+    streams: Streams, cost: PimCost, macs: int, waits: Sequence[Wait], moved: dict[str, int]
+) -> int:
+    """Append a kernel to the matrix stream; return the token of its results."""
+    machine, done = streams.machine, streams.builder.token()
+    streams.task(
+        streams.matrix,
+        streams.memory_pipe,
+        kernel_ticks(cost, machine),
+        {
+            "executed_macs": macs,
+            "pe_cycles": max(macs, cost.lane_macs),
+            "pim_energy_fj": round(cost.energy_j * 1e15),
+            "pim_activations": cost.activations,
+            "pim_accesses": cost.accesses,
+            "pim_row_hits": cost.row_hits,
+            **moved,
+        },
+        result=machine.memory.latency_ticks,
+        waits=waits,
+        posts=[(done, 1)],
+        mark=True,
+    )
+    return done
+
+
+def _write_inputs(streams: Streams, segment: Segment, reads: Sequence[Edge | None]) -> list[Wait]:
+    """Load the inputs that are off chip and not in the banks; return what a kernel waits for."""
+    waits: list[Wait] = []
+    for source, edge in zip(segment.sources, reads, strict=True):
+        ready: list[Wait] = [(edge.token, edge.rows)] if edge else []
+        if source.place is Place.CHIP or source.tensor.residency is Residency.KV_CACHE:
+            waits += ready
+            continue
+        arrived = streams.builder.token()
+        streams.transfer(
+            streams.load, source.place, source.tensor.bytes, waits=ready, posts=[(arrived, 1)]
+        )
+        waits.append((arrived, 1))
+    return waits
+
+
+def _write_vector(streams: Streams, work: VectorWork, waits: Sequence[Wait], moved: dict[str, int]) -> int:
+    done = streams.builder.token()
+    ticks = [cycles_to_ticks(cycles) for cycles in streams.vector_cycles(work)]
+    streams.task(
+        streams.vector,
+        streams.vector_unit,
+        ticks,
+        vector_charges(work) | moved,
+        waits=waits,
+        posts=[(done, 1)],
+        mark=True,
+    )
+    return done
+
+
+def _write_results(
+    streams: Streams,
+    segment: Segment,
+    done: int,
+    extras: Sequence[Edge | None],
+    writes: Sequence[Edge],
+) -> Stream:
+    """Run the epilogue, store the results if they leave the chip, give their rows."""
+    stream = streams.matrix
+    elements = segment.operator.output.elements
+    work: list[tuple[dict[str, float], list[int]]] = []
+    for follower in segment.epilogue:
+        assert isinstance(follower, Elementwise)
+        work.append((dict(FUNCTIONS[follower.function]), [min(elements, follower.elements)] * VARIANTS))
+    if len(segment.operator.weights) > 1:
+        work.insert(0, (dict(FUNCTIONS["add"]), [elements] * VARIANTS))
+    if work and streams.machine.vector is not None:
+        stream = streams.vector
+        waits: list[Wait] = [(done, 1), *((edge.token, edge.rows) for edge in extras if edge)]
+        moved = sum(source.tensor.bytes for source in segment.extra_sources) + segment.operator.output.bytes
+        both = {"scratchpad_read_bytes": moved, "scratchpad_write_bytes": segment.output.bytes}
+        done = _write_vector(streams, work, waits, both)
+    if segment.place is not Place.CHIP:
+        stream = streams.store
+        stored = streams.builder.token()
+        streams.transfer(
+            stream, segment.place, segment.output.bytes, write=True, waits=[(done, 1)], posts=[(stored, 1)], mark=True
+        )
+        done = stored
+    streams.sync(stream, waits=[(done, 1)], posts=[(edge.token, edge.rows) for edge in writes])
+    return stream
+
+
+def _write_attention(
+    streams: Streams, segment: Segment, reads: Sequence[Edge | None], writes: Sequence[Edge]
+) -> Stream:
+    op = segment.operator
+    assert isinstance(op, Attention)
+    costs = cache_costs(op, streams.machine)
+    keys = visible_keys(op)
+    macs = op.batch * op.heads * op.head_dim * keys
+    inputs = _write_inputs(streams, segment, reads)
+    element = op.output.bytes // op.output.elements
+    scores = op.batch * op.heads * keys * element
+    query = segment.sources[0].tensor.bytes
+    # The layout of the cache decides what appending costs: a key is in one row, a value over many.
+    entry = 2 * op.batch * op.kv_heads * op.head_dim * element
+    appended = _write_kernel(streams, costs["append"], 0, inputs, {"scratchpad_read_bytes": entry})
+    moved = {"scratchpad_read_bytes": query, "scratchpad_write_bytes": scores}
+    scored = _write_kernel(streams, costs["score"], macs, [(appended, 1)], moved)
+    rows = op.batch * op.heads
+    softmax = row_work(Softmax(op.name, rows, keys, (), op.output), rows, keys)
+    work = [(operations, [round(elements * rows)] * VARIANTS) for operations, elements in softmax.passes]
+    if op.softcap:
+        work.insert(0, (FUNCTIONS["softcap"], [rows * keys] * VARIANTS))
+    passes = max(1, len(work) - 1)
+    weighted = _write_vector(
+        streams,
+        work,
+        [(scored, 1)],
+        {"scratchpad_read_bytes": scores * passes, "scratchpad_write_bytes": scores},
+    )
+    moved = {"scratchpad_read_bytes": scores, "scratchpad_write_bytes": op.output.bytes}
+    done = _write_kernel(streams, costs["context"], macs, [(weighted, 1)], moved)
+    return _write_results(streams, segment, done, (), writes)
+
+
+def _write_append(
+    streams: Streams, segment: Segment, reads: Sequence[Edge | None], writes: Sequence[Edge]
+) -> Stream:
+    """Pass new keys and values on: the attention that reads them writes them to the banks first."""
+    waits = _write_inputs(streams, segment, reads)
+    streams.sync(streams.matrix, waits=waits, posts=[(edge.token, edge.rows) for edge in writes])
+    return streams.matrix
