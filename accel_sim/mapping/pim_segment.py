@@ -16,8 +16,9 @@ from accel_sim.hardware.primitives import FUNCTIONS
 from accel_sim.mapping.attention_tiling import visible_keys
 from accel_sim.mapping.dependencies import Edge
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine
-from accel_sim.mapping.pim_cost import Attention as CacheKernel
-from accel_sim.mapping.pim_cost import PimCost, attention_costs, gemv_cost
+from accel_sim.mapping.pim_attention import Attention as CacheKernel
+from accel_sim.mapping.pim_attention import Step, attention_costs
+from accel_sim.mapping.pim_cost import PimCost, gemv_cost
 from accel_sim.mapping.plan import Place, Segment
 from accel_sim.mapping.streams import Streams, VectorWork, Wait, cycles_to_ticks, vector_charges
 from accel_sim.mapping.vector_work import row_work
@@ -61,8 +62,8 @@ def product_cost(op: Gemm, machine: Machine) -> PimCost:
     return repeated(gemv_cost(machine.pim.device, op.n, op.k, op.m, machine.pim.number_format), op.batch)
 
 
-def cache_costs(op: Attention, machine: Machine) -> dict[str, PimCost]:
-    """Return the prices of scores, context and append of all sequences of an attention with one query each.
+def cache_costs(op: Attention, machine: Machine) -> dict[Step, PimCost]:
+    """Return the prices of the steps of an attention, all sequences together, one query each.
 
     Raises:
         InputError: more than one query a sequence.
@@ -211,10 +212,12 @@ def _write_attention(
     scores = op.batch * op.heads * keys * element
     query = segment.sources[0].tensor.bytes
     # The layout of the cache decides what appending costs: a key is in one row, a value over many.
-    entry = 2 * op.batch * op.kv_heads * op.head_dim * element
-    appended = _write_kernel(streams, costs["append"], 0, inputs, {"scratchpad_read_bytes": entry})
+    entry = {"scratchpad_read_bytes": op.batch * op.kv_heads * op.head_dim * element}
+    keyed = _write_kernel(streams, costs["append_keys"], 0, inputs, entry)
     moved = {"scratchpad_read_bytes": query, "scratchpad_write_bytes": scores}
-    scored = _write_kernel(streams, costs["score"], macs, [(appended, 1)], moved)
+    scored = _write_kernel(streams, costs["score"], macs, [(keyed, 1)], moved)
+    # Values are written while the chip computes the weights.
+    valued = _write_kernel(streams, costs["append_values"], 0, (), entry)
     rows = op.batch * op.heads
     softmax = row_work(Softmax(op.name, rows, keys, (), op.output), rows, keys)
     work = [(operations, [round(elements * rows)] * VARIANTS) for operations, elements in softmax.passes]
@@ -228,7 +231,7 @@ def _write_attention(
         {"scratchpad_read_bytes": scores * passes, "scratchpad_write_bytes": scores},
     )
     moved = {"scratchpad_read_bytes": scores, "scratchpad_write_bytes": op.output.bytes}
-    done = _write_kernel(streams, costs["context"], macs, [(weighted, 1)], moved)
+    done = _write_kernel(streams, costs["context"], macs, [(valued, 1), (weighted, 1)], moved)
     return _write_results(streams, segment, done, (), writes)
 
 
