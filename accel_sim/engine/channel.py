@@ -1,4 +1,4 @@
-"""The DRAM channel machine: requests in, commands and their cycles out, by the tables of a standard.
+"""The DRAM channel machine: requests in, commands and their clocks out, by the tables of a standard.
 
 All kernels of the machine stand in this one module, because numba's cache does not notice an edit in another
 file. They know commands by their role (activate, precharge, read, ...), timing as rows of a table and policies
@@ -9,88 +9,101 @@ into the read and write buffers, then commands issue from them. With a *staged* 
 command queues, one transaction moves from the buffers into a queue, then requests are accepted. A clock in which
 nothing can change is skipped: every channel says when it can next act, and the machine jumps to the earliest.
 
-**Timing.** `ready[channel, node, command]` is the first clock at which a command may issue to a node of the
-hierarchy (rank, bank group, bank, ...). A command may issue to a bank when it may at every node above it. Issuing
-raises entries, one for each row of the constraint table that the command precedes; rows over a window (four
-activates) look back in a ring of issue times.
+**Timing.** A node of the hierarchy (rank, bank group, bank, ...) holds, for each command, the first clock at which
+it may issue there. A command may issue to a bank when it may at every node above it. Issuing raises entries, one
+for each row of the constraint table that the command precedes; rows over a window (four activates) look back in a
+ring of issue times.
 
 **Queues.** A bank keeps its waiting requests in order of arrival, with counts of those that hit its open row, so
-that choosing looks at each busy bank, not at each request.
+that choosing looks at each busy bank, not at each request; and a bank remembers the first clock at which any of
+them can go, which holds until something besides the clock changes, since issuing elsewhere only ever delays it.
+
+**Memory.** All of it is one int64 array `m`, in which records stand at indices and refer to each other by index;
+`m[b + STATE]` is field STATE of the bank at `b`. One array, because numba counts references to every array on
+every call, which costs more than the machine itself. The header at 0 holds settings and where the records are:
+
+* `c`, a channel: CHAN_FIELDS, then one count for each command;
+* `b`, a bank: BANK_FIELDS, the last of which begin the list of its nodes, one for each level;
+* node: its number, then the first clock of each command (commands are numbered from 1);
+* `s`, a slot: a request in the controller; `q`: a request as offered, with what became of it;
+* row: a constraint after its preceding command; ring: issue times, then the position of the latest.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import numpy as np
 from numba import njit
 
 INFINITY = 2**62
+NONE = -1
 
-# Roles of commands: what a command does to its banks. `roles[role]` is its number in the standard, or -1.
-ACT, PRE, RD, WR, RDA, WRA, PREA, REFA, REFB, ACT2, CASR, CASW, ROLES = range(13)
+# Roles of commands: what a command does to its banks. m[m[ROLES_AT] + role] is its number, or 0.
+ACT, PRE, RD, WR, RDA, WRA, PREA, REFA, REFB, ACT2, CASR, CASW, N_ROLES = range(13)
 
-# State of a bank, bank[channel, b, STATE].
+# m[b + STATE] of a bank.
 CLOSED, OPEN, ACTIVATING = 0, 1, 2
 
-# Fields of bank[channel, b].
+# Header: policies and latencies of a preset ...
 (
-    STATE,
-    ROW_OPEN,
-    CAS_COUNT,
-    HEAD,
-    HEAD_WRITES,
-    TAIL,
-    TAIL_WRITES,
-    COUNT,
-    COUNT_WRITES,
-    BUSY_AT,
-    BUSY_AT_WRITES,
-    HITS_READ,
-    HITS_WRITE,
-    ACTIVE,
-    DEADLINE,
-    LAST_USE,
-    QUEUED,
-    BANK_FIELDS,
-) = range(18)
+    STAGED,
+    QUEUE_CAPACITY,
+    QUEUE_COUNT,
+    READ_CAPACITY,
+    WRITE_CAPACITY,
+    UNIFIED,
+    ORDER_RULE,
+    PRECHARGE_RULE,
+    HIT_CAP,
+    CAP_STOPS_HITS,
+    PROMOTE,
+    DRAIN_HIGH,
+    DRAIN_LOW,
+    PAGE_RULE,
+    PAGE_TIMEOUT,
+    REFRESH_RULE,
+    REFRESH_INTERVAL,
+    REFRESH_GROUPS,
+    BUS_RULE,
+    EDGES,
+    SPLIT_ACTIVATE,
+    SPLIT_DEADLINE,
+    READ_LATENCY,
+    WRITE_LATENCY,
+    CLOCK_READ,
+    CLOCK_WRITE,
+    CLOCK_SYNC,
+    SHARED_ADDRESSES,
+    PER_CYCLE,
+    RECORD,
+    SETTINGS,
+) = range(31)
 
-# Fields of slot[channel, s], a request in the controller.
-REQUEST, BANK, ROW, COLUMN, WRITE, ORDER, STAMP, NEXT, PREVIOUS, SEEN, MERGED, SLOT_FIELDS = range(12)
-
-# Fields of chan[channel].
+# ... and where things are and how many.
 (
-    WAKE,
-    FREE,
-    READS,
-    WRITES,
-    WRITE_MODE,
-    DRAINING,
-    STUCK,
-    LAST_QUEUE,
-    QUEUED_ALL,
-    FIRST_R,
-    LAST_R,
-    FIRST_W,
-    LAST_W,
-    REFRESH_AT,
-    REFRESH_HEAD,
-    REFRESH_COUNT,
-    FROZEN,
-    REFRESH_TARGET,
-    N_ACTIVE,
-    N_OPENING,
-    CAS_SLOT,
-    CAS_ROLE,
-    CLOCK_ON_UNTIL,
-    EDGE_CLOCK,
-    EDGE_GROUP,
-    EDGE_BANK,
-    SEQUENCE,
-    CHAN_FIELDS,
-) = range(28)
+    N_LEVELS,
+    N_BANKS,
+    N_COMMANDS,
+    NODE_SIZE,
+    N_NODES,
+    RING_SIZE,
+    TABLE_SIZE,
+    DUE_SIZE,
+    N_RANKS,
+    N_CHANNELS,
+    N_REQUESTS,
+    LOG_ROOM,
+    LOGGED,
+    CHANNELS_AT,
+    REQUESTS_AT,
+    LOG_AT,
+    ROLES_AT,
+    SCOPE_AT,
+    BELOW_AT,
+    ROW_START_AT,
+    ROWS_AT,
+    HEADER,
+) = range(SETTINGS, SETTINGS + 22)
 
-# Statistics stats[channel].
+# A channel. Statistics first, then its state, then where its records are.
 (
     READ_CAS_HITS,
     WRITE_CAS_HITS,
@@ -106,1234 +119,1119 @@ REQUEST, BANK, ROW, COLUMN, WRITE, ORDER, STAMP, NEXT, PREVIOUS, SEEN, MERGED, S
     LAST_READ_DONE,
     LAST_WRITE_ISSUE,
     LAST_ACCEPT,
-    WAITING_WRITES,
+    WRITES,
     STATS,
 ) = range(16)
-
-# Settings, setting[...]; see `hardware.dram.policy` for what they mean and their names.
 (
-    STAGED,
-    QUEUE_CAPACITY,
-    READ_CAPACITY,
-    WRITE_CAPACITY,
-    UNIFIED,
-    ORDER_RULE,
-    PRECHARGE_RULE,
-    HIT_CAP,
-    CAP_STOPS_HITS,
-    PROMOTE,
-    DRAIN_RULE,
-    DRAIN_HIGH,
-    DRAIN_LOW,
-    PAGE_RULE,
-    PAGE_TIMEOUT,
-    REFRESH_RULE,
-    REFRESH_INTERVAL,
-    REFRESH_FIRST,
-    REFRESH_GROUPS,
-    BUS_RULE,
-    EDGES,
-    SPLIT_ACTIVATE,
-    SPLIT_DEADLINE,
-    READ_LATENCY,
-    WRITE_LATENCY,
-    CLOCK_READ,
-    CLOCK_WRITE,
-    CLOCK_SYNC,
-    SHARED_ADDRESSES,
-    PER_CYCLE,
-    RECORD,
-    QUEUE_COUNT,
-    SETTINGS,
-) = range(33)
+    WAKE,
+    FREE,
+    READS,
+    WRITE_MODE,
+    DRAINING,
+    STUCK,
+    LAST_QUEUE,
+    QUEUED_ALL,
+    FIRST_READ,
+    LAST_READ,
+    FIRST_WRITE,
+    LAST_WRITE,
+    REFRESH_AT,
+    REFRESH_HEAD,
+    REFRESH_COUNT,
+    REFRESH_TARGET,
+    FROZEN,
+    N_ACTIVE,
+    N_OPENING,
+    CAS_SLOT,
+    CAS_ROLE,
+    CLOCK_ON_UNTIL,
+    EDGE_CLOCK,
+    EDGE_GROUP,
+    EDGE_BANK,
+    SEQUENCE,
+    N_BUSY,
+    N_BUSY_WRITES,
+    BANKS,
+    NODES,
+    RINGS,
+    SLOTS,
+    BUSY,
+    BUSY_WRITES,
+    ACTIVE,
+    OPENING,
+    DUE,
+    RANKS,
+    TABLE,
+    COUNTS,
+) = range(STATS, STATS + 40)
+CHAN_FIELDS = STATS + 40
 
+# A bank.
+(
+    STATE,
+    ROW_OPEN,
+    CAS_COUNT,
+    HEAD,
+    HEAD_WRITES,
+    TAIL,
+    TAIL_WRITES,
+    COUNT,
+    COUNT_WRITES,
+    BUSY_PLACE,
+    BUSY_PLACE_WRITES,
+    HITS_READ,
+    HITS_WRITE,
+    HOLDERS,
+    DEADLINE,
+    LAST_USE,
+    QUEUED,
+    NOT_BEFORE,
+    NOT_BEFORE_WRITES,
+    INDEX,
+    QUEUE,
+    QUEUE_NUMBER,
+    GROUP,
+    RANK,
+    PATH,
+) = range(25)
+BANK_FIELDS = 32
+MAX_LEVELS = BANK_FIELDS - PATH
+
+# A slot.
+REQUEST, BANK, ROW, COLUMN, WRITE, ORDER, STAMP, NEXT, PREVIOUS, SEEN, MERGED, SLOT_FIELDS = range(12)
+
+# A request: key (its address in units of a request), where it goes, and what became of it.
+KEY, TO_CHANNEL, TO_BANK, TO_ROW, TO_COLUMN, IS_WRITE, ARRIVAL, ACCEPTED, DONE, REQUEST_FIELDS = range(10)
+
+# A constraint row.
+ROW_LEVEL, ROW_FOLLOWING, ROW_LATENCY, ROW_WINDOW, ROW_SIBLING, ROW_RING, ROW_FIELDS = range(7)
+
+# A recorded command; a rank's books; an entry of the address table (key + 1, waiting write, slot of a read).
+AT_CYCLE, COMMAND, CHANNEL, AT_BANK, AT_ROW, AT_COLUMN, RECORD_FIELDS = range(7)
+RANK_OPEN, RANK_SINCE, RANK_ACTIVE, RANK_FIELDS = range(4)
+ENTRY_KEY, ENTRY_WRITE, ENTRY_READ, ENTRY_FIELDS = range(4)
+
+# Policies.
 ROUND_ROBIN, OLDEST_READY, HITS_FIRST = 0, 1, 2
 UNLESS_HITS_PENDING, UNLESS_ACTIVATED = 0, 1
-FULL_OR_IDLE, WATERMARKS = 0, 1
 OPEN_PAGE, AUTO_PRECHARGE, CLOSE_AFTER_HITS, CLOSE_AFTER_TIMEOUT = 0, 1, 2, 3
 NO_REFRESH, STAGGERED, SIMULTANEOUS, PER_BANK = 0, 1, 2, 3
 SINGLE_BUS, ROW_AND_COLUMN, SECOND_OF_OTHER_KIND = 0, 1, 2
 
-# Kinds of command that a command-bus slot admits.
+# Kinds of command that the command bus takes.
 COLUMN_SLOT, ACTIVATE_SLOT, PRECHARGE_SLOT, ANY_SLOT = 1, 2, 4, 7
 
-# Fields of rows[r], a constraint after its preceding command.
-ROW_LEVEL, ROW_FOLLOWING, ROW_LATENCY, ROW_WINDOW, ROW_SIBLING, ROW_RING, ROW_FIELDS = range(7)
-
-# Columns of a recorded command.
-AT_CYCLE, COMMAND, CHANNEL, AT_BANK, AT_ROW, AT_COLUMN, RECORD_FIELDS = range(7)
+_LATER = 1 << 60  # puts a request behind all others when the order is by hits first
+_HASH = 0x9E3779B1
 
 
-class Device(NamedTuple):
-    """A channel's structure and timing as arrays.
-
-    Attributes:
-        path: int64[banks, levels] node of each bank at each level.
-        first_node: int64[levels] number of the first node of a level.
-        banks_below: int64[levels] banks under one node of a level.
-        rows: int64[rows, ROW_FIELDS] constraints, grouped by preceding command.
-        row_start: int64[commands + 1] where a preceding command's rows begin.
-        scope: int64[commands] level of the node that a command addresses.
-        roles: int64[ROLES] number of the command that plays a role, or -1.
-        groups: int64[banks, 3] of each bank: command queue, refresh group, rank whose background it counts to.
-    """
-
-    path: np.ndarray
-    first_node: np.ndarray
-    banks_below: np.ndarray
-    rows: np.ndarray
-    row_start: np.ndarray
-    scope: np.ndarray
-    roles: np.ndarray
-    groups: np.ndarray
+@njit(cache=True)
+def _number(m, role):
+    """Return the number of the command that plays a role."""
+    return m[m[ROLES_AT] + role]
 
 
-class State(NamedTuple):
-    """Everything that changes; the first axis is the channel.
-
-    Attributes:
-        bank: int64[channels, banks, BANK_FIELDS].
-        slot: int64[channels, slots, SLOT_FIELDS].
-        chan: int64[channels, CHAN_FIELDS].
-        ready: int64[channels, nodes, commands] first clock at which a command may issue to a node.
-        ring: int64[channels, rings, nodes, window + 1] issue times for window constraints, then the position.
-        busy: int64[channels, 2, banks + 1] banks with waiting requests of a list, then their number.
-        held: int64[channels, 2, banks] slots whose row was opened for them; slots between two activates.
-        due: int64[channels, refreshes] refresh groups whose refresh is due, a ring.
-        rank: int64[channels, ranks, 3] open banks, clock since when, clocks with an open bank.
-        table: int64[channels, entries, 3] addresses in the controller: key + 1, waiting write, slot of a read + 1.
-        stats: int64[channels, STATS].
-        counts: int64[channels, commands] commands issued.
-        log: int64[commands, RECORD_FIELDS] recorded commands.
-        logged: int64[1].
-        accepted: int64[requests] clock at which the controller took a request.
-        done: int64[requests] clock at which its data has passed.
-    """
-
-    bank: np.ndarray
-    slot: np.ndarray
-    chan: np.ndarray
-    ready: np.ndarray
-    ring: np.ndarray
-    busy: np.ndarray
-    held: np.ndarray
-    due: np.ndarray
-    rank: np.ndarray
-    table: np.ndarray
-    stats: np.ndarray
-    counts: np.ndarray
-    log: np.ndarray
-    logged: np.ndarray
-    accepted: np.ndarray
-    done: np.ndarray
-
-
-class Requests(NamedTuple):
-    """Requests in the order in which they are offered.
-
-    Attributes:
-        key: int64[n] address in units of one request; equal keys are the same data.
-        channel, bank, row, column: int64[n] where it goes.
-        write: int64[n] 1 for a write.
-        arrival: int64[n] clock before which it is not offered.
-    """
-
-    key: np.ndarray
-    channel: np.ndarray
-    bank: np.ndarray
-    row: np.ndarray
-    column: np.ndarray
-    write: np.ndarray
-    arrival: np.ndarray
-
-
-@njit(cache=True, inline="always")
-def _earliest(ready, path, ch, b, command):
+@njit(cache=True)
+def _earliest(m, b, command):
     """Return the first clock at which the timing table lets a command issue to a bank."""
-    clock = ready[ch, path[b, 0], command]
-    for level in range(1, path.shape[1]):
-        other = ready[ch, path[b, level], command]
-        if other > clock:
-            clock = other
+    clock = m[m[b + PATH] + command]
+    for level in range(1, m[N_LEVELS]):
+        clock = max(clock, m[m[b + PATH + level] + command])
     return clock
 
 
 @njit(cache=True)
-def _earliest_in_scope(ready, d, ch, b, command):
-    """Return the same for a command that addresses all banks under the node of `b` at its scope."""
-    scope = d.scope[command]
-    clock = ready[ch, d.path[b, 0], command]
+def _earliest_in_scope(m, b, command):
+    """Return the same for a command to all banks of a node, the first of which is `b`."""
+    scope = m[m[SCOPE_AT] + command]
+    clock = m[m[b + PATH] + command]
     for level in range(1, scope + 1):
-        clock = max(clock, ready[ch, d.path[b, level], command])
-    first = b - b % d.banks_below[scope]
-    for level in range(scope + 1, d.path.shape[1]):
-        step = d.banks_below[level]
-        for other in range(first, first + d.banks_below[scope], step):
-            clock = max(clock, ready[ch, d.path[other, level], command])
+        clock = max(clock, m[m[b + PATH + level] + command])
+    below = m[m[BELOW_AT] + scope]
+    for level in range(scope + 1, m[N_LEVELS]):
+        for other in range(0, below, m[m[BELOW_AT] + level]):
+            clock = max(clock, m[m[b + other * BANK_FIELDS + PATH + level] + command])
     return clock
 
 
 @njit(cache=True)
-def _constrain(s, d, ch, b, command, clock):
-    """Raise the ready times of everything that must wait for a command issued now."""
-    scope = d.scope[command]
-    ready = s.ready
-    for r in range(d.row_start[command], d.row_start[command + 1]):
-        level = d.rows[r, ROW_LEVEL]
-        following = d.rows[r, ROW_FOLLOWING]
-        until = clock + d.rows[r, ROW_LATENCY]
-        if d.rows[r, ROW_SIBLING]:
-            own = d.path[b, level]
-            above = d.banks_below[level - 1]
-            first = d.first_node[level] + (b - b % above) // d.banks_below[level]
-            for node in range(first, first + above // d.banks_below[level]):
-                if node != own and ready[ch, node, following] < until:
-                    ready[ch, node, following] = until
+def _raise_to(m, at, clock):
+    if m[at] < clock:
+        m[at] = clock
+
+
+@njit(cache=True)
+def _constrain(m, c, b, command, clock):
+    """Raise the first clocks of everything that must wait for a command issued now."""
+    scope = m[m[SCOPE_AT] + command]
+    starts = m[ROW_START_AT] + command
+    for row in range(m[starts], m[starts + 1], ROW_FIELDS):
+        level = m[row + ROW_LEVEL]
+        following = m[row + ROW_FOLLOWING]
+        latency = m[row + ROW_LATENCY]
+        if m[row + ROW_SIBLING]:
+            own = m[b + PATH + level]
+            above = m[m[BELOW_AT] + level - 1]
+            step = m[m[BELOW_AT] + level]
+            first = b - (m[b + INDEX] % above) * BANK_FIELDS
+            for other in range(0, above, step):
+                node = m[first + other * BANK_FIELDS + PATH + level]
+                if node != own:
+                    _raise_to(m, node + following, clock + latency)
         elif level <= scope:
-            node = d.path[b, level]
-            window = d.rows[r, ROW_WINDOW]
-            if window > 1:
-                ring = d.rows[r, ROW_RING]
-                last = s.ring.shape[3] - 1
-                at = (s.ring[ch, ring, node, last] + 1) % window
-                s.ring[ch, ring, node, at] = clock
-                s.ring[ch, ring, node, last] = at
-                past = s.ring[ch, ring, node, (at + 1) % window]
-                if past < 0:
-                    continue
-                until = past + d.rows[r, ROW_LATENCY]
-            if ready[ch, node, following] < until:
-                ready[ch, node, following] = until
+            node = m[b + PATH + level]
+            window = m[row + ROW_WINDOW]
+            if window == 1:
+                _raise_to(m, node + following, clock + latency)
+                continue
+            ring = m[c + RINGS] + (m[row + ROW_RING] * m[N_NODES] + m[node]) * m[RING_SIZE]
+            at = m[ring + m[RING_SIZE] - 1] + 1
+            if at == window:
+                at = 0
+            m[ring + at] = clock
+            m[ring + m[RING_SIZE] - 1] = at
+            past = m[ring + (at + 1 if at + 1 < window else 0)]
+            if past >= 0:
+                _raise_to(m, node + following, past + latency)
         else:
-            first = b - b % d.banks_below[scope]
-            for other in range(first, first + d.banks_below[scope], d.banks_below[level]):
-                node = d.path[other, level]
-                if ready[ch, node, following] < until:
-                    ready[ch, node, following] = until
+            for other in range(0, m[m[BELOW_AT] + scope], m[m[BELOW_AT] + level]):
+                node = m[b + other * BANK_FIELDS + PATH + level]
+                _raise_to(m, node + following, clock + latency)
 
 
 @njit(cache=True)
-def _count_open(s, d, ch, b, change, clock):
+def _count_open(m, b, change, clock):
     """Keep the books of background power: a rank is active while any of its banks is open."""
-    rank = d.groups[b, 2]
-    before = s.rank[ch, rank, 0]
-    s.rank[ch, rank, 0] = before + change
-    if before == 0:
-        s.rank[ch, rank, 1] = clock
-    elif before + change == 0:
-        s.rank[ch, rank, 2] += clock - s.rank[ch, rank, 1]
+    rank = m[b + RANK]
+    m[rank + RANK_OPEN] += change
+    if change > 0 and m[rank + RANK_OPEN] == 1:
+        m[rank + RANK_SINCE] = clock
+    elif m[rank + RANK_OPEN] == 0:
+        m[rank + RANK_ACTIVE] += clock - m[rank + RANK_SINCE]
 
 
 @njit(cache=True)
-def _close(s, d, ch, b, clock):
-    bank = s.bank
-    if bank[ch, b, STATE] != CLOSED:
-        bank[ch, b, STATE] = CLOSED
-        bank[ch, b, HITS_READ] = 0
-        bank[ch, b, HITS_WRITE] = 0
-        bank[ch, b, CAS_COUNT] = 0
-        _count_open(s, d, ch, b, -1, clock)
+def _look_again(m, b):
+    """Forget when a bank's requests can go: something that this hangs on, besides the clock, has changed."""
+    m[b + NOT_BEFORE] = 0
+    m[b + NOT_BEFORE_WRITES] = 0
 
 
 @njit(cache=True)
-def _count_hits(s, ch, b):
+def _close(m, b, clock):
+    _look_again(m, b)
+    if m[b + STATE] != CLOSED:
+        m[b + STATE] = CLOSED
+        m[b + HITS_READ] = 0
+        m[b + HITS_WRITE] = 0
+        m[b + CAS_COUNT] = 0
+        _count_open(m, b, -1, clock)
+
+
+@njit(cache=True)
+def _count_hits(m, b):
     """Count the waiting requests of a bank that hit the row just opened."""
-    bank, slot = s.bank, s.slot
-    row = bank[ch, b, ROW_OPEN]
-    reads = 0
-    writes = 0
+    m[b + HITS_READ] = 0
+    m[b + HITS_WRITE] = 0
     for which in range(2):
-        at = bank[ch, b, HEAD + which]
-        while at >= 0:
-            if slot[ch, at, ROW] == row:
-                if slot[ch, at, WRITE]:
-                    writes += 1
-                else:
-                    reads += 1
-            at = slot[ch, at, NEXT]
-    bank[ch, b, HITS_READ] = reads
-    bank[ch, b, HITS_WRITE] = writes
+        s = m[b + HEAD + which]
+        while s >= 0:
+            if m[s + ROW] == m[b + ROW_OPEN]:
+                m[b + HITS_READ + m[s + WRITE]] += 1
+            s = m[s + NEXT]
 
 
 @njit(cache=True)
-def _issue(s, d, setting, ch, role, b, row, column, clock):
-    """Issue the command of a role to a bank (or, by its scope, to the banks around it)."""
-    command = d.roles[role]
-    _constrain(s, d, ch, b, command, clock)
-    s.counts[ch, command] += 1
-    if setting[RECORD]:
-        n = s.logged[0]
-        if n < s.log.shape[0]:
-            s.log[n, AT_CYCLE] = clock
-            s.log[n, COMMAND] = command
-            s.log[n, CHANNEL] = ch
-            s.log[n, AT_BANK] = b
-            s.log[n, AT_ROW] = row
-            s.log[n, AT_COLUMN] = column
-        s.logged[0] = n + 1
-    bank = s.bank
-    if role == ACT:
-        bank[ch, b, ROW_OPEN] = row
-        bank[ch, b, CAS_COUNT] = 0
-        _count_open(s, d, ch, b, 1, clock)
-        if setting[SPLIT_ACTIVATE]:
-            bank[ch, b, STATE] = ACTIVATING
+def _log(m, c, command, b, row, column, clock):
+    n = m[LOGGED]
+    m[LOGGED] = n + 1
+    if n < m[LOG_ROOM]:
+        at = m[LOG_AT] + n * RECORD_FIELDS
+        m[at + AT_CYCLE] = clock
+        m[at + COMMAND] = command - 1
+        m[at + CHANNEL] = (c - m[CHANNELS_AT]) // (CHAN_FIELDS + m[N_COMMANDS] + 1)
+        m[at + AT_BANK] = m[b + INDEX]
+        m[at + AT_ROW] = row
+        m[at + AT_COLUMN] = column
+
+
+@njit(cache=True)
+def _issue(m, c, role, b, row, column, clock):
+    """Issue the command of a role to a bank (or, by its scope, to the banks from it on)."""
+    command = _number(m, role)
+    _constrain(m, c, b, command, clock)
+    m[c + CHAN_FIELDS + command] += 1
+    if m[RECORD]:
+        _log(m, c, command, b, row, column, clock)
+    _look_again(m, b)
+    if role == RD or role == WR:
+        m[b + CAS_COUNT] += 1
+        m[b + LAST_USE] = clock
+    elif role == ACT:
+        m[b + ROW_OPEN] = row
+        m[b + CAS_COUNT] = 0
+        _count_open(m, b, 1, clock)
+        if m[SPLIT_ACTIVATE]:
+            m[b + STATE] = ACTIVATING
         else:
-            bank[ch, b, STATE] = OPEN
-            _count_hits(s, ch, b)
+            m[b + STATE] = OPEN
+            _count_hits(m, b)
     elif role == ACT2:
-        bank[ch, b, STATE] = OPEN
-        _count_hits(s, ch, b)
-    elif role == PRE:
-        _close(s, d, ch, b, clock)
+        m[b + STATE] = OPEN
+        _count_hits(m, b)
+    elif role == PRE or role == RDA or role == WRA:
+        _close(m, b, clock)
     elif role == PREA:
-        below = d.banks_below[d.scope[command]]
-        first = b - b % below
-        for other in range(first, first + below):
-            _close(s, d, ch, other, clock)
-    elif role == RD or role == WR:
-        bank[ch, b, CAS_COUNT] += 1
-        bank[ch, b, LAST_USE] = clock
-    elif role == RDA or role == WRA:
-        _close(s, d, ch, b, clock)
+        for other in range(m[m[BELOW_AT] + m[m[SCOPE_AT] + command]]):
+            _close(m, b + other * BANK_FIELDS, clock)
 
 
 @njit(cache=True)
-def _append(s, ch, which, at):
+def _append(m, c, which, s):
     """Put a slot at the end of a list of its bank."""
-    bank, slot = s.bank, s.slot
-    b = slot[ch, at, BANK]
-    tail = bank[ch, b, TAIL + which]
-    slot[ch, at, NEXT] = -1
-    slot[ch, at, PREVIOUS] = tail
+    b = m[s + BANK]
+    m[b + NOT_BEFORE + which] = 0
+    tail = m[b + TAIL + which]
+    m[s + NEXT] = NONE
+    m[s + PREVIOUS] = tail
     if tail >= 0:
-        slot[ch, tail, NEXT] = at
+        m[tail + NEXT] = s
     else:
-        bank[ch, b, HEAD + which] = at
-        n = s.busy[ch, which, s.busy.shape[2] - 1]
-        s.busy[ch, which, n] = b
-        bank[ch, b, BUSY_AT + which] = n
-        s.busy[ch, which, s.busy.shape[2] - 1] = n + 1
-    bank[ch, b, TAIL + which] = at
-    bank[ch, b, COUNT + which] += 1
-    if bank[ch, b, STATE] == OPEN and bank[ch, b, ROW_OPEN] == slot[ch, at, ROW]:
-        bank[ch, b, HITS_READ + slot[ch, at, WRITE]] += 1
+        m[b + HEAD + which] = s
+        n = m[c + N_BUSY + which]
+        m[m[c + BUSY + which] + n] = b
+        m[b + BUSY_PLACE + which] = n
+        m[c + N_BUSY + which] = n + 1
+    m[b + TAIL + which] = s
+    m[b + COUNT + which] += 1
+    if m[b + STATE] == OPEN and m[b + ROW_OPEN] == m[s + ROW]:
+        m[b + HITS_READ + m[s + WRITE]] += 1
 
 
 @njit(cache=True)
-def _remove(s, ch, which, at):
+def _remove(m, c, which, s):
     """Take a slot out of a list of its bank."""
-    bank, slot = s.bank, s.slot
-    b = slot[ch, at, BANK]
-    following = slot[ch, at, NEXT]
-    previous = slot[ch, at, PREVIOUS]
+    b = m[s + BANK]
+    _look_again(m, b)
+    following = m[s + NEXT]
+    previous = m[s + PREVIOUS]
     if previous >= 0:
-        slot[ch, previous, NEXT] = following
+        m[previous + NEXT] = following
     else:
-        bank[ch, b, HEAD + which] = following
+        m[b + HEAD + which] = following
     if following >= 0:
-        slot[ch, following, PREVIOUS] = previous
+        m[following + PREVIOUS] = previous
     else:
-        bank[ch, b, TAIL + which] = previous
-    bank[ch, b, COUNT + which] -= 1
-    if bank[ch, b, COUNT + which] == 0:
-        n = s.busy[ch, which, s.busy.shape[2] - 1] - 1
-        hole = bank[ch, b, BUSY_AT + which]
-        moved = s.busy[ch, which, n]
-        s.busy[ch, which, hole] = moved
-        bank[ch, moved, BUSY_AT + which] = hole
-        s.busy[ch, which, s.busy.shape[2] - 1] = n
-    if bank[ch, b, STATE] == OPEN and bank[ch, b, ROW_OPEN] == slot[ch, at, ROW]:
-        bank[ch, b, HITS_READ + slot[ch, at, WRITE]] -= 1
+        m[b + TAIL + which] = previous
+    m[b + COUNT + which] -= 1
+    if m[b + COUNT + which] == 0:
+        n = m[c + N_BUSY + which] - 1
+        m[c + N_BUSY + which] = n
+        moved = m[m[c + BUSY + which] + n]
+        hole = m[b + BUSY_PLACE + which]
+        m[m[c + BUSY + which] + hole] = moved
+        m[moved + BUSY_PLACE + which] = hole
+    if m[b + STATE] == OPEN and m[b + ROW_OPEN] == m[s + ROW]:
+        m[b + HITS_READ + m[s + WRITE]] -= 1
 
 
 @njit(cache=True)
-def _find(table, ch, key):
+def _find(m, c, key):
     """Return the entry of an address, or the free one where it would go."""
-    entries = table.shape[1]
-    at = (key * 0x9E3779B1) & (entries - 1)
-    while table[ch, at, 0] != 0 and table[ch, at, 0] != key + 1:
-        at = (at + 1) & (entries - 1)
+    mask = m[TABLE_SIZE] - 1
+    place = (key * _HASH) & mask
+    at = m[c + TABLE] + place * ENTRY_FIELDS
+    while m[at + ENTRY_KEY] != 0 and m[at + ENTRY_KEY] != key + 1:
+        place = (place + 1) & mask
+        at = m[c + TABLE] + place * ENTRY_FIELDS
     return at
 
 
 @njit(cache=True)
-def _forget(table, ch, at):
+def _forget(m, c, at):
     """Free an entry that holds neither a read nor a write, and close the gap it leaves."""
-    if table[ch, at, 1] or table[ch, at, 2]:
+    if m[at + ENTRY_WRITE] or m[at + ENTRY_READ]:
         return
-    mask = table.shape[1] - 1
-    hole = at
+    mask = m[TABLE_SIZE] - 1
+    table = m[c + TABLE]
+    hole = (at - table) // ENTRY_FIELDS
     while True:
-        table[ch, hole, 0] = 0
-        table[ch, hole, 1] = 0
-        table[ch, hole, 2] = 0
-        at = hole
+        for field in range(ENTRY_FIELDS):
+            m[table + hole * ENTRY_FIELDS + field] = 0
+        place = hole
         while True:
-            at = (at + 1) & mask
-            if table[ch, at, 0] == 0:
+            place = (place + 1) & mask
+            key = m[table + place * ENTRY_FIELDS]
+            if key == 0:
                 return
-            home = ((table[ch, at, 0] - 1) * 0x9E3779B1) & mask
-            if ((at - home) & mask) >= ((at - hole) & mask):
+            home = ((key - 1) * _HASH) & mask
+            if ((place - home) & mask) >= ((place - hole) & mask):
                 break
-        for field in range(3):
-            table[ch, hole, field] = table[ch, at, field]
-        hole = at
+        for field in range(ENTRY_FIELDS):
+            m[table + hole * ENTRY_FIELDS + field] = m[table + place * ENTRY_FIELDS + field]
+        hole = place
 
 
 @njit(cache=True)
-def _first_hit(slot, ch, at, row, write, guarded):
-    """Return the first waiting request from `at` on that hits `row`, or -1.
+def _first_hit(m, head, row, write):
+    """Return the first waiting request from `head` on that hits `row`, or NONE.
 
-    With `guarded`, a write waits for the reads of the same data before it.
+    Where addresses repeat, a write waits for the reads of the same data before it.
     """
-    head = at
-    while at >= 0:
-        if slot[ch, at, ROW] == row and slot[ch, at, WRITE] == write:
-            if not (guarded and write):
-                return at
+    s = head
+    while s >= 0:
+        if m[s + ROW] == row and m[s + WRITE] == write:
+            if not (write and m[SHARED_ADDRESSES]):
+                return s
             before = head
-            while before != at:
-                if (
-                    not slot[ch, before, WRITE]
-                    and slot[ch, before, ROW] == row
-                    and slot[ch, before, COLUMN] == slot[ch, at, COLUMN]
-                ):
-                    break
-                before = slot[ch, before, NEXT]
-            if before == at:
-                return at
-        at = slot[ch, at, NEXT]
-    return -1
+            while before != s and (
+                m[before + WRITE] or m[before + ROW] != row or m[before + COLUMN] != m[s + COLUMN]
+            ):
+                before = m[before + NEXT]
+            if before == s:
+                return s
+        s = m[s + NEXT]
+    return NONE
 
 
 @njit(cache=True)
-def _edge_allows(s, d, ch, b, clock):
+def _edge_allows(m, c, b, clock, whole_group):
     """Return whether a precharge may share a clock with the row command of the edge before it."""
-    chan = s.chan
-    if clock != chan[ch, EDGE_CLOCK] or d.groups[b, 1] != chan[ch, EDGE_GROUP]:
+    if clock != m[c + EDGE_CLOCK] or m[b + GROUP] != m[c + EDGE_GROUP]:
         return True
-    return chan[ch, EDGE_BANK] >= 0 and chan[ch, EDGE_BANK] != b
+    return not whole_group and m[c + EDGE_BANK] >= 0 and m[c + EDGE_BANK] != b
 
 
 @njit(cache=True)
-def _choose(s, d, setting, ch, which, admitted, clock):
+def _queue_turn(m, c, b):
+    """Return how many queues come before a bank's in turn, as the high part of a key."""
+    distance = m[b + QUEUE_NUMBER] - m[c + LAST_QUEUE] - 1
+    if distance < 0:
+        distance += m[QUEUE_COUNT]
+    return distance << 40
+
+
+@njit(cache=True)
+def _choose(m, c, which, admitted, clock):
     """Return (slot, role, wake): the command to issue now from a list of every bank, by the policy's order.
 
-    slot is -1 when there is none. wake is the first later clock at which one that waits for time alone may.
+    slot is NONE when there is none. wake is the first later clock at which one that waits for time alone may.
     `admitted` are the kinds of command that the command bus takes.
     """
-    bank, slot, chan, ready = s.bank, s.slot, s.chan, s.ready
-    path = d.path
-    best = -1
-    best_role = -1
+    best = NONE
+    best_role = NONE
     best_key = INFINITY
     wake = INFINITY
-    staged = setting[STAGED]
-    rule = setting[ORDER_RULE]
-    frozen = chan[ch, FROZEN]
-    opening = setting[SPLIT_ACTIVATE] and chan[ch, N_OPENING] > 0
-    automatic = setting[PAGE_RULE] == AUTO_PRECHARGE
-    act = d.roles[ACT]
-    pre = d.roles[PRE]
-    for k in range(s.busy[ch, which, s.busy.shape[2] - 1]):
-        b = s.busy[ch, which, k]
-        if frozen >= 0 and (
-            d.groups[b, 1] == frozen if setting[REFRESH_RULE] != PER_BANK else b == frozen
-        ):
+    rule = m[ORDER_RULE]
+    mixed = m[STAGED] != 0
+    frozen = m[c + FROZEN]
+    act = _number(m, ACT)
+    pre = _number(m, PRE)
+    first_column = RDA if m[PAGE_RULE] == AUTO_PRECHARGE else RD
+    for k in range(m[c + N_BUSY + which]):
+        b = m[m[c + BUSY + which] + k]
+        if frozen >= 0 and (m[b + INDEX] if m[REFRESH_RULE] == PER_BANK else m[b + GROUP]) == frozen:
             continue
-        state = bank[ch, b, STATE]
-        head = bank[ch, b, HEAD + which]
-        base = 0
-        if rule == ROUND_ROBIN:
-            queue = d.groups[b, 0]
-            distance = queue - chan[ch, LAST_QUEUE] - 1
-            if distance < 0:
-                distance += setting[QUEUE_COUNT]
-            base = distance << 40
-        if state == CLOSED:
-            if opening:
+        if m[b + NOT_BEFORE + which] > clock:
+            wake = min(wake, m[b + NOT_BEFORE + which])
+            continue
+        state = m[b + STATE]
+        head = m[b + HEAD + which]
+        base = _queue_turn(m, c, b) if rule == ROUND_ROBIN else 0
+        later = _LATER if rule == HITS_FIRST else 0
+        if state != OPEN:
+            if state == ACTIVATING or m[c + N_OPENING] > 0:
                 continue
-            at = _earliest(ready, path, ch, b, act)
+            at = _earliest(m, b, act)
+            m[b + NOT_BEFORE + which] = at
             if at > clock:
                 wake = min(wake, at)
             elif not admitted & ACTIVATE_SLOT:
                 wake = min(wake, clock + 1)
             else:
-                key = base + slot[ch, head, ORDER]
-                if rule == HITS_FIRST:
-                    key += 1 << 60
+                key = base + later + m[head + ORDER]
                 if key < best_key:
-                    best_key = key
-                    best = head
-                    best_role = ACT
+                    best_key, best, best_role = key, head, ACT
             continue
-        if state == ACTIVATING:
-            continue
-        row = bank[ch, b, ROW_OPEN]
-        reads = 0
-        writes = 0
-        if staged or which == 0:
-            reads = bank[ch, b, HITS_READ]
-        if staged or which == 1:
-            writes = bank[ch, b, HITS_WRITE]
-        misses = bank[ch, b, COUNT + which] - reads - writes
-        head_misses = slot[ch, head, ROW] != row
-        cas = bank[ch, b, CAS_COUNT]
-        capped = setting[CAP_STOPS_HITS] and head_misses and cas >= setting[HIT_CAP]
-        if not capped:
+        row = m[b + ROW_OPEN]
+        reads = m[b + HITS_READ] if mixed or which == 0 else 0
+        writes = m[b + HITS_WRITE] if mixed or which == 1 else 0
+        misses = m[b + COUNT + which] - reads - writes
+        head_misses = misses > 0 and m[head + ROW] != row
+        capped = head_misses and m[b + CAS_COUNT] >= m[HIT_CAP]
+        first = INFINITY
+        if not (capped and m[CAP_STOPS_HITS]):
             for write in range(2):
                 if (writes if write else reads) == 0:
                     continue
-                role = RD + write
-                if automatic:
-                    role += RDA - RD
-                at = _earliest(ready, path, ch, b, d.roles[role])
+                at = _earliest(m, b, _number(m, first_column + write))
+                first = min(first, at)
                 if at > clock:
                     wake = min(wake, at)
                 elif not admitted & COLUMN_SLOT:
                     wake = min(wake, clock + 1)
                 else:
-                    hit = _first_hit(slot, ch, head, row, write, setting[SHARED_ADDRESSES])
+                    hit = _first_hit(m, head, row, write)
                     if hit >= 0:
-                        key = base + slot[ch, hit, ORDER]
+                        key = base + m[hit + ORDER]
                         if key < best_key:
-                            best_key = key
-                            best = hit
-                            best_role = role
+                            best_key, best, best_role = key, hit, first_column + write
         if misses > 0:
-            if setting[PRECHARGE_RULE] == UNLESS_ACTIVATED:
-                if bank[ch, b, ACTIVE] > 0:
-                    continue
+            miss = NONE
+            if m[PRECHARGE_RULE] == UNLESS_ACTIVATED:
+                if m[b + HOLDERS] == 0:
+                    miss = head
+                    while m[miss + ROW] == row:
+                        miss = m[miss + NEXT]
+            elif head_misses and (capped or reads + writes == 0):
                 miss = head
-                while slot[ch, miss, ROW] == row:
-                    miss = slot[ch, miss, NEXT]
-            else:
-                if not head_misses or (reads + writes > 0 and cas < setting[HIT_CAP]):
-                    continue
-                miss = head
-            at = _earliest(ready, path, ch, b, pre)
-            if at > clock:
-                wake = min(wake, at)
-            elif not admitted & PRECHARGE_SLOT or (
-                setting[EDGES] and not _edge_allows(s, d, ch, b, clock)
-            ):
-                wake = min(wake, clock + 1)
-            else:
-                key = base + slot[ch, miss, ORDER]
-                if rule == HITS_FIRST:
-                    key += 1 << 60
-                if key < best_key:
-                    best_key = key
-                    best = miss
-                    best_role = PRE
+            if miss >= 0:
+                at = _earliest(m, b, pre)
+                first = min(first, at)
+                if at > clock:
+                    wake = min(wake, at)
+                elif not admitted & PRECHARGE_SLOT or (m[EDGES] and not _edge_allows(m, c, b, clock, False)):
+                    wake = min(wake, clock + 1)
+                else:
+                    key = base + later + m[miss + ORDER]
+                    if key < best_key:
+                        best_key, best, best_role = key, miss, PRE
+        m[b + NOT_BEFORE + which] = first
     return best, best_role, wake
 
 
 @njit(cache=True)
-def _choose_held(s, d, ch, clock):
-    """Return (place, role, wake): the oldest ready request among those a row was opened for; place -1: none."""
-    best = -1
-    best_role = -1
+def _choose_holder(m, c, clock):
+    """Return (place, role, wake): the oldest ready request among those a row was opened for; place NONE: none."""
+    best = NONE
+    best_role = NONE
     best_stamp = INFINITY
     wake = INFINITY
-    for k in range(s.chan[ch, N_ACTIVE]):
-        at = s.held[ch, 0, k]
-        role = RD + s.slot[ch, at, WRITE]
-        clock_ready = _earliest(s.ready, d.path, ch, s.slot[ch, at, BANK], d.roles[role])
-        if clock_ready > clock:
-            wake = min(wake, clock_ready)
-        elif s.slot[ch, at, STAMP] < best_stamp:
-            best_stamp = s.slot[ch, at, STAMP]
-            best = k
-            best_role = role
+    for k in range(m[c + N_ACTIVE]):
+        s = m[m[c + ACTIVE] + k]
+        role = RD + m[s + WRITE]
+        at = _earliest(m, m[s + BANK], _number(m, role))
+        if at > clock:
+            wake = min(wake, at)
+        elif m[s + STAMP] < best_stamp:
+            best_stamp, best, best_role = m[s + STAMP], k, role
     return best, best_role, wake
 
 
 @njit(cache=True)
-def _classify(s, ch, at):
+def _classify(m, c, s):
     """Count a request as row hit, miss or conflict when its first command is about to issue."""
-    slot = s.slot
-    if slot[ch, at, SEEN]:
+    if m[s + SEEN]:
         return
-    slot[ch, at, SEEN] = 1
-    b = slot[ch, at, BANK]
+    m[s + SEEN] = 1
+    b = m[s + BANK]
     kind = READ_MISSES
-    if s.bank[ch, b, STATE] == OPEN:
-        kind = READ_HITS if s.bank[ch, b, ROW_OPEN] == slot[ch, at, ROW] else READ_CONFLICTS
-    if slot[ch, at, WRITE]:
-        kind += WRITE_HITS - READ_HITS
-    s.stats[ch, kind] += 1
+    if m[b + STATE] == OPEN:
+        kind = READ_HITS if m[b + ROW_OPEN] == m[s + ROW] else READ_CONFLICTS
+    m[c + kind + m[s + WRITE] * (WRITE_HITS - READ_HITS)] += 1
 
 
 @njit(cache=True)
-def _retire(s, setting, ch, at, clock):
+def _retire(m, c, s, clock):
     """Complete a request whose column command issues now, with every read merged into it."""
-    slot, chan = s.slot, s.chan
-    write = slot[ch, at, WRITE]
-    request = slot[ch, at, REQUEST]
-    if write:
-        s.done[request] = clock + setting[WRITE_LATENCY]
-        s.stats[ch, LAST_WRITE_ISSUE] = clock
+    q = m[s + REQUEST]
+    if m[s + WRITE]:
+        m[q + DONE] = clock + m[WRITE_LATENCY]
+        m[c + LAST_WRITE_ISSUE] = clock
     else:
-        end = clock + setting[READ_LATENCY]
-        s.done[request] = end
-        s.stats[ch, LAST_READ_DONE] = max(s.stats[ch, LAST_READ_DONE], end)
-        merged = slot[ch, at, MERGED]
+        end = clock + m[READ_LATENCY]
+        m[q + DONE] = end
+        _raise_to(m, c + LAST_READ_DONE, end)
+        merged = m[s + MERGED]
         while merged >= 0:
-            following = s.done[merged]
-            s.done[merged] = end
+            following = m[merged + DONE]
+            m[merged + DONE] = end
             merged = following
-    slot[ch, at, NEXT] = chan[ch, FREE]
-    chan[ch, FREE] = at
+    m[s + NEXT] = m[c + FREE]
+    m[c + FREE] = s
 
 
 @njit(cache=True)
-def _leave_table(s, requests, ch, at, write):
-    """Take a request out of the table of addresses."""
-    entry = _find(s.table, ch, requests.key[s.slot[ch, at, REQUEST]])
-    if write:
-        s.table[ch, entry, 1] = 0
-    else:
-        s.table[ch, entry, 2] = 0
-    _forget(s.table, ch, entry)
-
-
-@njit(cache=True)
-def _leave_queue(s, d, setting, requests, ch, which, at):
-    """Take a request out of the queue or buffer that it waits in."""
-    slot, chan = s.slot, s.chan
-    write = slot[ch, at, WRITE]
-    _remove(s, ch, which, at)
-    if setting[STAGED]:
-        s.bank[ch, d.groups[slot[ch, at, BANK], 0], QUEUED] -= 1
-        chan[ch, QUEUED_ALL] -= 1
-        chan[ch, STUCK] = 0
+def _leave_queue(m, c, which, s):
+    """Take a request out of the queue or buffer that it waits in, and out of the table of addresses."""
+    _remove(m, c, which, s)
+    write = m[s + WRITE]
+    if m[STAGED]:
+        m[m[m[s + BANK] + QUEUE] + QUEUED] -= 1
+        m[c + QUEUED_ALL] -= 1
+        m[c + STUCK] = 0
     elif write:
-        chan[ch, WRITES] -= 1
+        m[c + WRITES] -= 1
     else:
-        chan[ch, READS] -= 1
-    if setting[SHARED_ADDRESSES] and (write or setting[STAGED]):
-        _leave_table(s, requests, ch, at, write)
+        m[c + READS] -= 1
+    if m[SHARED_ADDRESSES] and (write or m[STAGED]):
+        entry = _find(m, c, m[m[s + REQUEST] + KEY])
+        m[entry + (ENTRY_WRITE if write else ENTRY_READ)] = 0
+        _forget(m, c, entry)
 
 
 @njit(cache=True)
-def _perform(s, d, setting, requests, ch, which, at, role, clock):
+def _perform(m, c, which, s, role, clock):
     """Issue the chosen command of a waiting request and move the request on."""
-    slot, bank = s.slot, s.bank
-    b = slot[ch, at, BANK]
-    _classify(s, ch, at)
-    if role == RD or role == WR or role == RDA or role == WRA:
-        if bank[ch, b, CAS_COUNT]:
-            s.stats[ch, READ_CAS_HITS + slot[ch, at, WRITE]] += 1
-        _leave_queue(s, d, setting, requests, ch, which, at)
+    b = m[s + BANK]
+    _classify(m, c, s)
+    if RD <= role <= WRA:
+        if m[b + CAS_COUNT]:
+            m[c + READ_CAS_HITS + m[s + WRITE]] += 1
+        _leave_queue(m, c, which, s)
         if (
-            setting[PAGE_RULE] == CLOSE_AFTER_HITS
-            and bank[ch, b, HITS_READ] + bank[ch, b, HITS_WRITE] == 0
-            and _earliest(s.ready, d.path, ch, b, d.roles[role + RDA - RD]) <= clock
+            m[PAGE_RULE] == CLOSE_AFTER_HITS
+            and m[b + HITS_READ] + m[b + HITS_WRITE] == 0
+            and _earliest(m, b, _number(m, role + RDA - RD)) <= clock
         ):
             role += RDA - RD
-        _issue(s, d, setting, ch, role, b, slot[ch, at, ROW], slot[ch, at, COLUMN], clock)
-        _retire(s, setting, ch, at, clock)
+        _issue(m, c, role, b, m[s + ROW], m[s + COLUMN], clock)
+        _retire(m, c, s, clock)
         return
-    row = slot[ch, at, ROW]
-    _issue(s, d, setting, ch, role, b, row, slot[ch, at, COLUMN], clock)
-    if role == ACT and setting[PROMOTE]:
-        _leave_queue(s, d, setting, requests, ch, which, at)
-        if setting[SPLIT_ACTIVATE]:
-            s.held[ch, 1, s.chan[ch, N_OPENING]] = at
-            s.chan[ch, N_OPENING] += 1
-            bank[ch, b, DEADLINE] = clock + setting[SPLIT_DEADLINE]
+    _issue(m, c, role, b, m[s + ROW], m[s + COLUMN], clock)
+    if role == ACT and m[PROMOTE]:
+        _leave_queue(m, c, which, s)
+        if m[SPLIT_ACTIVATE]:
+            m[m[c + OPENING] + m[c + N_OPENING]] = s
+            m[c + N_OPENING] += 1
+            m[b + DEADLINE] = clock + m[SPLIT_DEADLINE]
         else:
-            s.held[ch, 0, s.chan[ch, N_ACTIVE]] = at
-            s.chan[ch, N_ACTIVE] += 1
-            bank[ch, b, ACTIVE] += 1
+            _hold(m, c, s)
 
 
 @njit(cache=True)
-def _perform_held(s, d, setting, ch, place, role, clock):
-    """Issue the column command of a request whose row was opened for it."""
-    at = s.held[ch, 0, place]
-    b = s.slot[ch, at, BANK]
-    _classify(s, ch, at)
-    if s.bank[ch, b, CAS_COUNT]:
-        s.stats[ch, READ_CAS_HITS + s.slot[ch, at, WRITE]] += 1
-    n = s.chan[ch, N_ACTIVE] - 1
-    for k in range(place, n):
-        s.held[ch, 0, k] = s.held[ch, 0, k + 1]
-    s.chan[ch, N_ACTIVE] = n
-    s.bank[ch, b, ACTIVE] -= 1
-    _issue(s, d, setting, ch, role, b, s.slot[ch, at, ROW], s.slot[ch, at, COLUMN], clock)
-    _retire(s, setting, ch, at, clock)
+def _hold(m, c, s):
+    """Put a request behind those for which a row was opened."""
+    m[m[c + ACTIVE] + m[c + N_ACTIVE]] = s
+    m[c + N_ACTIVE] += 1
+    m[m[s + BANK] + HOLDERS] += 1
+    _look_again(m, m[s + BANK])
 
 
 @njit(cache=True)
-def _refreshes_due(s, d, setting, ch, clock):
+def _perform_held(m, c, place, role, clock):
+    """Issue the column command of a request for which a row was opened."""
+    s = m[m[c + ACTIVE] + place]
+    b = m[s + BANK]
+    _classify(m, c, s)
+    if m[b + CAS_COUNT]:
+        m[c + READ_CAS_HITS + m[s + WRITE]] += 1
+    n = m[c + N_ACTIVE] - 1
+    for k in range(m[c + ACTIVE] + place, m[c + ACTIVE] + n):
+        m[k] = m[k + 1]
+    m[c + N_ACTIVE] = n
+    m[b + HOLDERS] -= 1
+    _issue(m, c, role, b, m[s + ROW], m[s + COLUMN], clock)
+    _retire(m, c, s, clock)
+
+
+@njit(cache=True)
+def _refreshes_due(m, c, clock):
     """Note the refreshes that fall due at this clock."""
-    chan = s.chan
-    if setting[REFRESH_RULE] == NO_REFRESH or clock < chan[ch, REFRESH_AT]:
+    if clock < m[c + REFRESH_AT]:
         return
-    chan[ch, REFRESH_AT] += setting[REFRESH_INTERVAL]
-    size = s.due.shape[1]
-    groups = setting[REFRESH_GROUPS]
-    new = groups if setting[REFRESH_RULE] == SIMULTANEOUS else 1
-    for _ in range(new):
-        s.due[ch, (chan[ch, REFRESH_HEAD] + chan[ch, REFRESH_COUNT]) % size] = chan[ch, REFRESH_TARGET]
-        chan[ch, REFRESH_COUNT] += 1
-        chan[ch, REFRESH_TARGET] = (chan[ch, REFRESH_TARGET] + 1) % groups
+    m[c + REFRESH_AT] += m[REFRESH_INTERVAL]
+    groups = m[REFRESH_GROUPS]
+    for _ in range(groups if m[REFRESH_RULE] == SIMULTANEOUS else 1):
+        at = (m[c + REFRESH_HEAD] + m[c + REFRESH_COUNT]) % m[DUE_SIZE]
+        m[m[c + DUE] + at] = m[c + REFRESH_TARGET]
+        m[c + REFRESH_COUNT] += 1
+        m[c + REFRESH_TARGET] = (m[c + REFRESH_TARGET] + 1) % groups
 
 
 @njit(cache=True)
-def _refresh_done(s, ch):
-    chan = s.chan
-    chan[ch, REFRESH_HEAD] = (chan[ch, REFRESH_HEAD] + 1) % s.due.shape[1]
-    chan[ch, REFRESH_COUNT] -= 1
-    chan[ch, FROZEN] = -1
+def _issue_refresh(m, c, role, b, clock):
+    """Issue a command of the oldest due refresh; a refresh itself ends it."""
+    _issue(m, c, role, b, NONE, NONE, clock)
+    if role != PREA:
+        m[c + REFRESH_HEAD] = (m[c + REFRESH_HEAD] + 1) % m[DUE_SIZE]
+        m[c + REFRESH_COUNT] -= 1
+        m[c + FROZEN] = NONE
 
 
 @njit(cache=True)
-def _refresh_frozen(s, d, setting, ch, clock):
+def _refresh_frozen(m, c, clock):
     """Serve the oldest due refresh, its banks frozen: precharge them one by one, then refresh.
 
     Returns (issued, wake).
     """
-    chan = s.chan
-    if chan[ch, REFRESH_COUNT] == 0:
-        return False, INFINITY
-    target = s.due[ch, chan[ch, REFRESH_HEAD]]
-    chan[ch, FROZEN] = target
-    role = REFA
-    first = target
+    target = m[m[c + DUE] + m[c + REFRESH_HEAD]]
+    m[c + FROZEN] = target
+    role = REFB
     below = 1
-    if setting[REFRESH_RULE] == PER_BANK:
-        role = REFB
-    else:
-        below = d.banks_below[d.scope[d.roles[REFA]]]
-        first = target * below
+    if m[REFRESH_RULE] != PER_BANK:
+        role = REFA
+        below = m[m[BELOW_AT] + m[m[SCOPE_AT] + _number(m, REFA)]]
+    first = m[c + BANKS] + target * below * BANK_FIELDS
     wake = INFINITY
     all_closed = True
-    for b in range(first, first + below):
-        if s.bank[ch, b, STATE] == CLOSED:
+    for b in range(first, first + below * BANK_FIELDS, BANK_FIELDS):
+        if m[b + STATE] == CLOSED:
             continue
         all_closed = False
-        at = _earliest(s.ready, d.path, ch, b, d.roles[PRE])
+        at = _earliest(m, b, _number(m, PRE))
         if at <= clock:
-            _issue(s, d, setting, ch, PRE, b, s.bank[ch, b, ROW_OPEN], -1, clock)
+            _issue(m, c, PRE, b, m[b + ROW_OPEN], NONE, clock)
             return True, INFINITY
         wake = min(wake, at)
     if all_closed:
-        at = _earliest_in_scope(s.ready, d, ch, first, d.roles[role])
+        at = _earliest_in_scope(m, first, _number(m, role))
         if at <= clock:
-            _issue(s, d, setting, ch, role, first, -1, -1, clock)
-            _refresh_done(s, ch)
+            _issue_refresh(m, c, role, first, clock)
             return True, INFINITY
         wake = min(wake, at)
     return False, wake
 
 
 @njit(cache=True)
-def _refresh_command(s, d, setting, ch, clock):
+def _refresh_command(m, c, clock):
     """Return (role, bank, wake) of the oldest due refresh when it may issue now: precharge all, or refresh.
 
-    A precharge waits for the requests that a row was opened for; role is -1 when nothing may issue.
+    A precharge waits for the requests that a row was opened for; role is NONE when nothing may issue.
     """
-    chan = s.chan
-    if chan[ch, REFRESH_COUNT] == 0:
-        return -1, -1, INFINITY
-    below = d.banks_below[d.scope[d.roles[REFA]]]
-    first = s.due[ch, chan[ch, REFRESH_HEAD]] * below
+    below = m[m[BELOW_AT] + m[m[SCOPE_AT] + _number(m, REFA)]]
+    target = m[m[c + DUE] + m[c + REFRESH_HEAD]]
+    first = m[c + BANKS] + target * below * BANK_FIELDS
     role = REFA
-    for b in range(first, first + below):
-        if s.bank[ch, b, STATE] != CLOSED:
+    held = False
+    for b in range(first, first + below * BANK_FIELDS, BANK_FIELDS):
+        if m[b + STATE] != CLOSED:
             role = PREA
-            break
-    if role == PREA:
-        for b in range(first, first + below):
-            if s.bank[ch, b, ACTIVE] > 0:
-                return -1, -1, INFINITY
-    for k in range(chan[ch, N_OPENING]):
-        b = s.slot[ch, s.held[ch, 1, k], BANK]
-        if first <= b < first + below:
-            return -1, -1, INFINITY
-    at = _earliest_in_scope(s.ready, d, ch, first, d.roles[role])
+        held = held or m[b + HOLDERS] > 0
+    if role == PREA and held:
+        return NONE, NONE, INFINITY
+    for k in range(m[c + N_OPENING]):
+        if m[m[m[m[c + OPENING] + k] + BANK] + GROUP] == target:
+            return NONE, NONE, INFINITY
+    at = _earliest_in_scope(m, first, _number(m, role))
     if at > clock:
-        return -1, -1, at
+        return NONE, NONE, at
     return role, first, INFINITY
 
 
 @njit(cache=True)
-def _issue_refresh(s, d, setting, ch, role, first, clock):
-    _issue(s, d, setting, ch, role, first, -1, -1, clock)
-    if role == REFA:
-        _refresh_done(s, ch)
-
-
-@njit(cache=True)
-def _close_idle(s, d, setting, ch, clock):
+def _close_idle(m, c, clock):
     """Precharge one bank whose open row nobody wants and that was idle for long; returns (issued, wake)."""
     wake = INFINITY
-    bank = s.bank
-    for b in range(d.path.shape[0]):
-        if bank[ch, b, STATE] != OPEN or bank[ch, b, HITS_READ] + bank[ch, b, HITS_WRITE] > 0:
+    for k in range(m[N_BANKS]):
+        b = m[c + BANKS] + k * BANK_FIELDS
+        if m[b + STATE] != OPEN or m[b + HITS_READ] + m[b + HITS_WRITE] > 0 or m[b + CAS_COUNT] == 0:
             continue
-        if bank[ch, b, CAS_COUNT] == 0:
-            continue
-        at = max(
-            _earliest(s.ready, d.path, ch, b, d.roles[PRE]),
-            bank[ch, b, LAST_USE] + setting[PAGE_TIMEOUT],
-        )
+        at = max(_earliest(m, b, _number(m, PRE)), m[b + LAST_USE] + m[PAGE_TIMEOUT])
         if at <= clock:
-            _issue(s, d, setting, ch, PRE, b, bank[ch, b, ROW_OPEN], -1, clock)
+            _issue(m, c, PRE, b, m[b + ROW_OPEN], NONE, clock)
             return True, INFINITY
         wake = min(wake, at)
     return False, wake
 
 
 @njit(cache=True)
-def _step_queues(s, d, setting, requests, ch, clock):
+def _step_queues(m, c, clock):
     """Issue from the command queues, then move one transaction into them; returns (changed, wake)."""
-    chan = s.chan
     issued, wake = False, INFINITY
     column = False
-    if chan[ch, REFRESH_COUNT]:
-        issued, wake = _refresh_frozen(s, d, setting, ch, clock)
-    changed = issued
-    if not issued:
-        at, role, later = _choose(s, d, setting, ch, 0, ANY_SLOT, clock)
+    if m[c + REFRESH_COUNT]:
+        issued, wake = _refresh_frozen(m, c, clock)
+    if not issued and m[c + QUEUED_ALL]:
+        s, role, later = _choose(m, c, 0, ANY_SLOT, clock)
         wake = min(wake, later)
-        if at >= 0:
-            chan[ch, LAST_QUEUE] = d.groups[s.slot[ch, at, BANK], 0]
+        if s >= 0:
+            m[c + LAST_QUEUE] = m[m[s + BANK] + QUEUE_NUMBER]
             column = RD <= role <= WRA
-            _perform(s, d, setting, requests, ch, 0, at, role, clock)
+            _perform(m, c, 0, s, role, clock)
             issued = True
-    if issued:
-        changed = True
-        if setting[BUS_RULE] == SECOND_OF_OTHER_KIND:
-            at, role, _later = _choose(s, d, setting, ch, 0, ANY_SLOT, clock)
-            if at >= 0:
-                chan[ch, LAST_QUEUE] = d.groups[s.slot[ch, at, BANK], 0]
-                if (RD <= role <= WRA) != column:
-                    _perform(s, d, setting, requests, ch, 0, at, role, clock)
-    elif setting[PAGE_RULE] == CLOSE_AFTER_TIMEOUT:
-        changed, later = _close_idle(s, d, setting, ch, clock)
+    if issued and m[BUS_RULE] == SECOND_OF_OTHER_KIND:
+        s, role, later = _choose(m, c, 0, ANY_SLOT, clock)
+        if s >= 0:
+            m[c + LAST_QUEUE] = m[m[s + BANK] + QUEUE_NUMBER]
+            if (RD <= role <= WRA) != column:
+                _perform(m, c, 0, s, role, clock)
+    if not issued and m[PAGE_RULE] == CLOSE_AFTER_TIMEOUT:
+        issued, later = _close_idle(m, c, clock)
         wake = min(wake, later)
-    if _move(s, d, setting, requests, ch):
-        changed = True
-    return changed, wake
+    moved = _move(m, c)
+    return issued or moved, wake
 
 
 @njit(cache=True)
-def _move(s, d, setting, requests, ch):
+def _move(m, c):
     """Move one transaction from a buffer into the command queue of its bank; returns whether anything changed."""
-    chan, slot = s.chan, s.slot
-    changed = False
-    if (
-        chan[ch, DRAINING] == 0
-        and not setting[UNIFIED]
-        and (
-            chan[ch, WRITES] >= setting[WRITE_CAPACITY]
-            or (chan[ch, WRITES] > setting[DRAIN_LOW] and chan[ch, QUEUED_ALL] == 0)
-        )
-    ):
-        chan[ch, DRAINING] = chan[ch, WRITES]
-        chan[ch, STUCK] = 0
-        changed = True
-    if chan[ch, STUCK]:
-        return changed
-    writes = 1 if chan[ch, DRAINING] > 0 else 0
-    at = chan[ch, FIRST_R + 2 * writes]
-    while at >= 0:
-        queue = d.groups[slot[ch, at, BANK], 0]
-        if s.bank[ch, queue, QUEUED] < setting[QUEUE_CAPACITY]:
-            break
-        at = slot[ch, at, NEXT]
-    if at < 0:
-        chan[ch, STUCK] = 1
-        return changed
-    if writes:
-        if setting[SHARED_ADDRESSES]:
-            entry = _find(s.table, ch, requests.key[slot[ch, at, REQUEST]])
-            if s.table[ch, entry, 2]:
-                chan[ch, DRAINING] = 0
-                return True
-        chan[ch, DRAINING] -= 1
-    following = slot[ch, at, NEXT]
-    previous = slot[ch, at, PREVIOUS]
+    if m[c + DRAINING] == 0 and not m[UNIFIED]:
+        full = m[c + WRITES] >= m[WRITE_CAPACITY]
+        if full or (m[c + WRITES] > m[DRAIN_LOW] and m[c + QUEUED_ALL] == 0):
+            m[c + DRAINING] = m[c + WRITES]
+            m[c + STUCK] = 0
+    if m[c + STUCK]:
+        return False
+    lane = 2 if m[c + DRAINING] > 0 else 0
+    s = m[c + FIRST_READ + lane]
+    while s >= 0 and m[m[m[s + BANK] + QUEUE] + QUEUED] >= m[QUEUE_CAPACITY]:
+        s = m[s + NEXT]
+    if s < 0:
+        m[c + STUCK] = 1
+        return False
+    if lane:
+        if m[SHARED_ADDRESSES] and m[_find(m, c, m[m[s + REQUEST] + KEY]) + ENTRY_READ]:
+            m[c + DRAINING] = 0
+            return True
+        m[c + DRAINING] -= 1
+        m[c + WRITES] -= 1
+    else:
+        m[c + READS] -= 1
+    following = m[s + NEXT]
+    previous = m[s + PREVIOUS]
     if previous >= 0:
-        slot[ch, previous, NEXT] = following
+        m[previous + NEXT] = following
     else:
-        chan[ch, FIRST_R + 2 * writes] = following
+        m[c + FIRST_READ + lane] = following
     if following >= 0:
-        slot[ch, following, PREVIOUS] = previous
+        m[following + PREVIOUS] = previous
     else:
-        chan[ch, LAST_R + 2 * writes] = previous
-    chan[ch, READS + writes] -= 1
-    chan[ch, SEQUENCE] += 1
-    slot[ch, at, ORDER] = chan[ch, SEQUENCE]
-    s.bank[ch, queue, QUEUED] += 1
-    chan[ch, QUEUED_ALL] += 1
-    _append(s, ch, 0, at)
+        m[c + LAST_READ + lane] = previous
+    m[c + SEQUENCE] += 1
+    m[s + ORDER] = m[c + SEQUENCE]
+    m[m[m[s + BANK] + QUEUE] + QUEUED] += 1
+    m[c + QUEUED_ALL] += 1
+    _append(m, c, 0, s)
     return True
 
 
 @njit(cache=True)
-def _choose_mode(s, setting, ch):
+def _choose_mode(m, c):
     """Decide between reads and writes by the fill of the write buffer, with hysteresis."""
-    chan = s.chan
-    if chan[ch, WRITE_MODE] == 0:
-        if chan[ch, WRITES] > setting[DRAIN_HIGH] or chan[ch, READS] == 0:
-            chan[ch, WRITE_MODE] = 1
-    elif chan[ch, WRITES] < setting[DRAIN_LOW] and chan[ch, READS] > 0:
-        chan[ch, WRITE_MODE] = 0
+    if m[c + WRITE_MODE] == 0:
+        if m[c + WRITES] > m[DRAIN_HIGH] or m[c + READS] == 0:
+            m[c + WRITE_MODE] = 1
+    elif m[c + WRITES] < m[DRAIN_LOW] and m[c + READS] > 0:
+        m[c + WRITE_MODE] = 0
 
 
 @njit(cache=True)
-def _step_slot(s, d, setting, requests, ch, admitted, clock):
-    """Issue one command of the admitted kinds from the buffers; returns (role or -1, its bank, wake)."""
+def _step_bus(m, c, admitted, clock):
+    """Issue one command of the admitted kinds from the buffers; returns (role or NONE, its bank, wake)."""
     wake = INFINITY
-    chan = s.chan
-    if admitted & COLUMN_SLOT and chan[ch, N_ACTIVE]:
-        place, role, later = _choose_held(s, d, ch, clock)
-        wake = min(wake, later)
+    if admitted & COLUMN_SLOT and m[c + N_ACTIVE]:
+        place, role, wake = _choose_holder(m, c, clock)
         if place >= 0:
-            b = s.slot[ch, s.held[ch, 0, place], BANK]
-            _perform_held(s, d, setting, ch, place, role, clock)
+            b = m[m[m[c + ACTIVE] + place] + BANK]
+            _perform_held(m, c, place, role, clock)
             return role, b, wake
-    if chan[ch, REFRESH_COUNT]:
-        if setting[REFRESH_RULE] == SIMULTANEOUS:
-            role, first, later = _refresh_command(s, d, setting, ch, clock)
-            wake = min(wake, later)
-            if role >= 0:
-                kind = PRECHARGE_SLOT if role == PREA else ACTIVATE_SLOT
-                if admitted & kind and not (
-                    setting[EDGES] and role == PREA and not _edge_allows_all(s, d, ch, first, clock)
-                ):
-                    _issue_refresh(s, d, setting, ch, role, first, clock)
-                    return role, first, wake
-                wake = min(wake, clock + 1)
-            return -1, -1, wake
+    if m[c + REFRESH_COUNT] and m[REFRESH_RULE] == SIMULTANEOUS:
+        role, b, later = _refresh_command(m, c, clock)
+        wake = min(wake, later)
+        if role < 0:
+            return NONE, NONE, wake
+        kind = PRECHARGE_SLOT if role == PREA else ACTIVATE_SLOT
+        if not admitted & kind or (m[EDGES] and role == PREA and not _edge_allows(m, c, b, clock, True)):
+            return NONE, NONE, min(wake, clock + 1)
+        _issue_refresh(m, c, role, b, clock)
+        return role, b, wake
+    if m[c + REFRESH_COUNT]:
         if admitted & ACTIVATE_SLOT:
-            issued, later = _refresh_frozen(s, d, setting, ch, clock)
+            b = m[c + BANKS]
+            issued, later = _refresh_frozen(m, c, clock)
             wake = min(wake, later)
             if issued:
-                return REFA, 0, wake
+                return REFA, b, wake
         else:
             wake = min(wake, clock + 1)
-    _choose_mode(s, setting, ch)
-    which = chan[ch, WRITE_MODE]
-    at, role, later = _choose(s, d, setting, ch, which, admitted, clock)
+    _choose_mode(m, c)
+    which = m[c + WRITE_MODE]
+    s, role, later = _choose(m, c, which, admitted, clock)
     wake = min(wake, later)
-    if at >= 0:
-        b = s.slot[ch, at, BANK]
-        _perform(s, d, setting, requests, ch, which, at, role, clock)
+    if s >= 0:
+        b = m[s + BANK]
+        _perform(m, c, which, s, role, clock)
         return role, b, wake
-    if setting[PAGE_RULE] == CLOSE_AFTER_TIMEOUT and admitted & PRECHARGE_SLOT:
-        issued, later = _close_idle(s, d, setting, ch, clock)
+    if m[PAGE_RULE] == CLOSE_AFTER_TIMEOUT and admitted & PRECHARGE_SLOT:
+        issued, later = _close_idle(m, c, clock)
         wake = min(wake, later)
         if issued:
-            return PRE, 0, wake
-    return -1, -1, wake
+            return PRE, m[c + BANKS], wake
+    return NONE, NONE, wake
 
 
 @njit(cache=True)
-def _edge_allows_all(s, d, ch, first, clock):
-    """Return whether precharging a whole group may share a clock with the row command of the edge before it."""
-    chan = s.chan
-    return clock != chan[ch, EDGE_CLOCK] or d.groups[first, 1] != chan[ch, EDGE_GROUP]
-
-
-@njit(cache=True)
-def _step_buffers(s, d, setting, requests, ch, clock):
+def _step_buffers(m, c, clock):
     """Issue from the read and write buffers; returns (changed, wake)."""
-    if setting[SPLIT_ACTIVATE]:
-        return _step_split(s, d, setting, requests, ch, clock)
-    if setting[BUS_RULE] == SINGLE_BUS:
-        role, _b, wake = _step_slot(s, d, setting, requests, ch, ANY_SLOT, clock)
+    if m[SPLIT_ACTIVATE]:
+        return _step_split(m, c, clock)
+    if m[BUS_RULE] == SINGLE_BUS:
+        role, _b, wake = _step_bus(m, c, ANY_SLOT, clock)
         return role >= 0, wake
     changed = False
     wake = INFINITY
-    rising = not setting[EDGES] or clock % 2 == 1
+    rising = not m[EDGES] or clock % 2 == 1
     if rising:
-        role, _b, wake = _step_slot(s, d, setting, requests, ch, COLUMN_SLOT, clock)
+        role, _b, wake = _step_bus(m, c, COLUMN_SLOT, clock)
         changed = role >= 0
-    admitted = (ACTIVATE_SLOT | PRECHARGE_SLOT) if rising else PRECHARGE_SLOT
-    role, b, later = _step_slot(s, d, setting, requests, ch, admitted, clock)
+    admitted = ACTIVATE_SLOT | PRECHARGE_SLOT if rising else PRECHARGE_SLOT
+    role, b, later = _step_bus(m, c, admitted, clock)
     wake = min(wake, later)
-    if not rising and s.chan[ch, N_ACTIVE]:
+    if not rising and m[c + N_ACTIVE]:
         wake = min(wake, clock + 1)
     if role >= 0:
         changed = True
-        if rising and setting[EDGES]:
-            s.chan[ch, EDGE_CLOCK] = clock + (3 if role == ACT else 1)
-            s.chan[ch, EDGE_GROUP] = d.groups[b, 1]
-            s.chan[ch, EDGE_BANK] = -1 if role == PREA or role == REFA else b
+        if rising and m[EDGES]:
+            m[c + EDGE_CLOCK] = clock + (3 if role == ACT else 1)
+            m[c + EDGE_GROUP] = m[b + GROUP]
+            m[c + EDGE_BANK] = NONE if role == PREA or role == REFA else b
     return changed, wake
 
 
 @njit(cache=True)
-def _open_second(s, d, setting, ch, latest, clock):
+def _open_second(m, c, latest, clock):
     """Issue the second half of the activate with the nearest deadline, if that is at most `latest`."""
-    chan = s.chan
-    best = -1
-    best_deadline = INFINITY
-    best_stamp = INFINITY
-    for k in range(chan[ch, N_OPENING]):
-        at = s.held[ch, 1, k]
-        deadline = s.bank[ch, s.slot[ch, at, BANK], DEADLINE]
-        stamp = s.slot[ch, at, STAMP]
-        if deadline < best_deadline or (deadline == best_deadline and stamp < best_stamp):
-            best, best_deadline, best_stamp = k, deadline, stamp
-    if best < 0 or best_deadline > latest:
+    best = NONE
+    deadline = INFINITY
+    stamp = INFINITY
+    for k in range(m[c + N_OPENING]):
+        s = m[m[c + OPENING] + k]
+        due = m[m[s + BANK] + DEADLINE]
+        if due < deadline or (due == deadline and m[s + STAMP] < stamp):
+            best, deadline, stamp = k, due, m[s + STAMP]
+    if best < 0 or deadline > latest:
         return False
-    at = s.held[ch, 1, best]
-    n = chan[ch, N_OPENING] - 1
-    for k in range(best, n):
-        s.held[ch, 1, k] = s.held[ch, 1, k + 1]
-    chan[ch, N_OPENING] = n
-    b = s.slot[ch, at, BANK]
-    _issue(s, d, setting, ch, ACT2, b, s.slot[ch, at, ROW], s.slot[ch, at, COLUMN], clock)
-    s.held[ch, 0, chan[ch, N_ACTIVE]] = at
-    chan[ch, N_ACTIVE] += 1
-    s.bank[ch, b, ACTIVE] += 1
+    s = m[m[c + OPENING] + best]
+    m[c + N_OPENING] -= 1
+    for k in range(m[c + OPENING] + best, m[c + OPENING] + m[c + N_OPENING]):
+        m[k] = m[k + 1]
+    _issue(m, c, ACT2, m[s + BANK], m[s + ROW], m[s + COLUMN], clock)
+    _hold(m, c, s)
     return True
 
 
 @njit(cache=True)
-def _keep_clock(s, setting, ch, role, clock):
-    """The data clock runs on until the burst just ordered has passed."""
-    latency = setting[CLOCK_READ] if role == RD else setting[CLOCK_WRITE]
-    s.chan[ch, CLOCK_ON_UNTIL] = max(s.chan[ch, CLOCK_ON_UNTIL], clock + latency)
+def _keep_clock(m, c, role, clock):
+    """Let the data clock run until the burst just ordered has passed."""
+    _raise_to(m, c + CLOCK_ON_UNTIL, clock + (m[CLOCK_READ] if role == RD else m[CLOCK_WRITE]))
 
 
 @njit(cache=True)
-def _step_split(s, d, setting, requests, ch, clock):
-    """Issue one command of a standard with split activates and a data clock that a CAS command starts.
-
-    Returns (changed, wake).
-    """
-    chan = s.chan
-    slot = s.slot
-    if chan[ch, CAS_SLOT] >= 0:
-        at = chan[ch, CAS_SLOT]
-        role = chan[ch, CAS_ROLE]
-        ready = _earliest(s.ready, d.path, ch, slot[ch, at, BANK], d.roles[role])
-        if ready > clock:
-            return False, ready
-        chan[ch, CAS_SLOT] = -1
-        _keep_clock(s, setting, ch, role, clock)
-        place = -1
-        for k in range(chan[ch, N_ACTIVE]):
-            if s.held[ch, 0, k] == at:
-                place = k
-        if place >= 0:
-            _perform_held(s, d, setting, ch, place, role, clock)
-        else:
-            _perform(s, d, setting, requests, ch, slot[ch, at, WRITE], at, role, clock)
-        return True, INFINITY
-    if _open_second(s, d, setting, ch, clock, clock):
-        return True, INFINITY
-    wake = clock + 1 if chan[ch, N_OPENING] else INFINITY
-    place, role, later = _choose_held(s, d, ch, clock)
-    wake = min(wake, later)
-    at = -1
-    which = -1
-    if place >= 0:
-        at = s.held[ch, 0, place]
-    else:
-        if chan[ch, REFRESH_COUNT]:
-            role, first, later = _refresh_command(s, d, setting, ch, clock)
-            wake = min(wake, later)
-            if role >= 0:
-                _issue_refresh(s, d, setting, ch, role, first, clock)
-                return True, INFINITY
-        else:
-            _choose_mode(s, setting, ch)
-            which = chan[ch, WRITE_MODE]
-            at, role, later = _choose(s, d, setting, ch, which, ANY_SLOT, clock)
-            wake = min(wake, later)
-    if at < 0:
-        if _open_second(s, d, setting, ch, INFINITY, clock):
+def _finish_sync(m, c, clock):
+    """Issue the column command that the data clock was started for; returns (changed, wake)."""
+    s = m[c + CAS_SLOT]
+    role = m[c + CAS_ROLE]
+    at = _earliest(m, m[s + BANK], _number(m, role))
+    if at > clock:
+        return False, at
+    m[c + CAS_SLOT] = NONE
+    _keep_clock(m, c, role, clock)
+    for k in range(m[c + N_ACTIVE]):
+        if m[m[c + ACTIVE] + k] == s:
+            _perform_held(m, c, k, role, clock)
             return True, INFINITY
-        return False, wake
-    access = role == RD or role == WR
-    if access and setting[CLOCK_SYNC] and clock >= chan[ch, CLOCK_ON_UNTIL]:
-        for k in range(chan[ch, N_OPENING]):
-            if s.bank[ch, slot[ch, s.held[ch, 1, k], BANK], DEADLINE] <= clock + 1:
-                _open_second(s, d, setting, ch, INFINITY, clock)
-                return True, INFINITY
-        b = slot[ch, at, BANK]
-        sync = CASW if role == WR else CASR
-        ready = _earliest(s.ready, d.path, ch, b, d.roles[sync])
-        if ready > clock:
-            return False, min(wake, ready)
-        _issue(s, d, setting, ch, sync, b, slot[ch, at, ROW], slot[ch, at, COLUMN], clock)
-        chan[ch, CAS_SLOT] = at
-        chan[ch, CAS_ROLE] = role
-        return True, INFINITY
-    if access:
-        _keep_clock(s, setting, ch, role, clock)
-    if place >= 0:
-        _perform_held(s, d, setting, ch, place, role, clock)
-    else:
-        _perform(s, d, setting, requests, ch, which, at, role, clock)
+    _perform(m, c, m[s + WRITE], s, role, clock)
     return True, INFINITY
 
 
 @njit(cache=True)
-def _accept(s, d, setting, requests, i, stamp):
-    """Take a request into its channel's controller; returns whether there was room."""
-    ch = requests.channel[i]
-    write = requests.write[i]
-    chan, slot = s.chan, s.slot
-    staged = setting[STAGED]
-    if staged:
-        if setting[UNIFIED] or not write:
-            if chan[ch, READS] >= setting[READ_CAPACITY]:
-                return False
-        elif chan[ch, WRITES] >= setting[WRITE_CAPACITY]:
-            return False
-    entry = -1
-    if setting[SHARED_ADDRESSES]:
-        entry = _find(s.table, ch, requests.key[i])
-        if s.table[ch, entry, 1] and not write:
-            s.accepted[i] = stamp
-            s.done[i] = stamp + 1
-            s.stats[ch, LAST_READ_DONE] = max(s.stats[ch, LAST_READ_DONE], stamp + 1)
-            s.stats[ch, FORWARDED] += 1
-            return True
-        if s.table[ch, entry, 1] and write:
-            s.accepted[i] = stamp
-            s.done[i] = stamp
-            s.stats[ch, MERGED_WRITES] += 1
-            return True
-        if staged and not write and s.table[ch, entry, 2]:
-            at = s.table[ch, entry, 2] - 1
-            s.accepted[i] = stamp
-            s.done[i] = slot[ch, at, MERGED]
-            slot[ch, at, MERGED] = i
-            s.stats[ch, MERGED_READS] += 1
-            return True
-    if not staged:
-        if write:
-            if chan[ch, WRITES] >= setting[WRITE_CAPACITY]:
-                return False
-        elif chan[ch, READS] >= setting[READ_CAPACITY]:
-            return False
-    at = chan[ch, FREE]
-    chan[ch, FREE] = slot[ch, at, NEXT]
-    slot[ch, at, REQUEST] = i
-    slot[ch, at, BANK] = requests.bank[i]
-    slot[ch, at, ROW] = requests.row[i]
-    slot[ch, at, COLUMN] = requests.column[i]
-    slot[ch, at, WRITE] = write
-    slot[ch, at, STAMP] = stamp
-    slot[ch, at, SEEN] = 0
-    slot[ch, at, MERGED] = -1
-    s.accepted[i] = stamp
-    if entry >= 0 and (write or staged):
-        s.table[ch, entry, 0] = requests.key[i] + 1
-        if write:
-            s.table[ch, entry, 1] = 1
-        else:
-            s.table[ch, entry, 2] = at + 1
-    lane = write if not (staged and setting[UNIFIED]) else 0
-    chan[ch, READS + lane] += 1
-    if staged:
-        slot[ch, at, NEXT] = -1
-        last = chan[ch, LAST_R + 2 * lane]
-        slot[ch, at, PREVIOUS] = last
-        if last >= 0:
-            slot[ch, last, NEXT] = at
-        else:
-            chan[ch, FIRST_R + 2 * lane] = at
-        chan[ch, LAST_R + 2 * lane] = at
-        if s.bank[ch, d.groups[requests.bank[i], 0], QUEUED] < setting[QUEUE_CAPACITY]:
-            chan[ch, STUCK] = 0
+def _step_split(m, c, clock):
+    """Issue one command of a standard with split activates and a data clock that a CAS command starts.
+
+    Returns (changed, wake).
+    """
+    if m[c + CAS_SLOT] >= 0:
+        return _finish_sync(m, c, clock)
+    if _open_second(m, c, clock, clock):
+        return True, INFINITY
+    wake = clock + 1 if m[c + N_OPENING] else INFINITY
+    place, role, later = _choose_holder(m, c, clock)
+    wake = min(wake, later)
+    which = 0
+    s = NONE
+    if place >= 0:
+        s = m[m[c + ACTIVE] + place]
+    elif m[c + REFRESH_COUNT]:
+        role, b, later = _refresh_command(m, c, clock)
+        wake = min(wake, later)
+        if role >= 0:
+            _issue_refresh(m, c, role, b, clock)
+            return True, INFINITY
     else:
-        chan[ch, SEQUENCE] += 1
-        slot[ch, at, ORDER] = chan[ch, SEQUENCE]
-        _append(s, ch, write, at)
+        _choose_mode(m, c)
+        which = m[c + WRITE_MODE]
+        s, role, later = _choose(m, c, which, ANY_SLOT, clock)
+        wake = min(wake, later)
+    if s < 0:
+        return _open_second(m, c, INFINITY, clock), wake
+    access = role == RD or role == WR
+    if access and m[CLOCK_SYNC] and clock >= m[c + CLOCK_ON_UNTIL]:
+        # The clock after the CAS belongs to its column command, so no second activate may be due then.
+        if _open_second(m, c, clock + 1, clock):
+            return True, INFINITY
+        b = m[s + BANK]
+        sync = CASW if role == WR else CASR
+        at = _earliest(m, b, _number(m, sync))
+        if at > clock:
+            return False, min(wake, at)
+        _issue(m, c, sync, b, m[s + ROW], m[s + COLUMN], clock)
+        m[c + CAS_SLOT] = s
+        m[c + CAS_ROLE] = role
+        return True, INFINITY
+    if access:
+        _keep_clock(m, c, role, clock)
+    if place >= 0:
+        _perform_held(m, c, place, role, clock)
+    else:
+        _perform(m, c, which, s, role, clock)
+    return True, INFINITY
+
+
+@njit(cache=True)
+def _has_room(m, c, write):
+    """Return whether the buffer for a read or a write has a free entry."""
+    if write and not m[UNIFIED]:
+        return m[c + WRITES] < m[WRITE_CAPACITY]
+    return m[c + READS] < m[READ_CAPACITY]
+
+
+@njit(cache=True)
+def _meet(m, c, q, entry, stamp):
+    """Let a request share what one to the same address brings or takes; returns whether it did."""
+    if m[entry + ENTRY_WRITE]:
+        m[q + ACCEPTED] = stamp
+        if m[q + IS_WRITE]:
+            m[q + DONE] = stamp
+            m[c + MERGED_WRITES] += 1
+        else:
+            m[q + DONE] = stamp + 1
+            _raise_to(m, c + LAST_READ_DONE, stamp + 1)
+            m[c + FORWARDED] += 1
+        return True
+    if m[STAGED] and m[entry + ENTRY_READ] and not m[q + IS_WRITE]:
+        s = m[entry + ENTRY_READ]
+        m[q + ACCEPTED] = stamp
+        m[q + DONE] = m[s + MERGED]
+        m[s + MERGED] = q
+        m[c + MERGED_READS] += 1
+        return True
+    return False
+
+
+@njit(cache=True)
+def _accept(m, c, q, stamp):
+    """Take a request into its channel's controller; returns whether there was room."""
+    write = m[q + IS_WRITE]
+    if m[STAGED] and not _has_room(m, c, write):
+        return False
+    entry = NONE
+    if m[SHARED_ADDRESSES]:
+        entry = _find(m, c, m[q + KEY])
+        if _meet(m, c, q, entry, stamp):
+            return True
+    if not _has_room(m, c, write):
+        return False
+    s = m[c + FREE]
+    m[c + FREE] = m[s + NEXT]
+    b = m[c + BANKS] + m[q + TO_BANK] * BANK_FIELDS
+    m[s + REQUEST] = q
+    m[s + BANK] = b
+    m[s + ROW] = m[q + TO_ROW]
+    m[s + COLUMN] = m[q + TO_COLUMN]
+    m[s + WRITE] = write
+    m[s + STAMP] = stamp
+    m[s + SEEN] = 0
+    m[s + MERGED] = NONE
+    m[q + ACCEPTED] = stamp
+    if entry >= 0 and (write or m[STAGED]):
+        m[entry + ENTRY_KEY] = m[q + KEY] + 1
+        m[entry + (ENTRY_WRITE if write else ENTRY_READ)] = s
+    lane = 0 if m[UNIFIED] else 2 * write
+    if lane:
+        m[c + WRITES] += 1
+    else:
+        m[c + READS] += 1
+    if not m[STAGED]:
+        m[c + SEQUENCE] += 1
+        m[s + ORDER] = m[c + SEQUENCE]
+        _append(m, c, write, s)
+        return True
+    last = m[c + LAST_READ + lane]
+    m[s + NEXT] = NONE
+    m[s + PREVIOUS] = last
+    if last >= 0:
+        m[last + NEXT] = s
+    else:
+        m[c + FIRST_READ + lane] = s
+    m[c + LAST_READ + lane] = s
+    if m[m[b + QUEUE] + QUEUED] < m[QUEUE_CAPACITY]:
+        m[c + STUCK] = 0
     return True
 
 
 @njit(cache=True)
-def _step(s, d, setting, requests, ch, clock):
+def _step(m, c, clock):
     """Work one channel through one clock, and note when it can next act."""
-    _refreshes_due(s, d, setting, ch, clock)
-    if setting[STAGED]:
-        changed, wake = _step_queues(s, d, setting, requests, ch, clock)
+    _refreshes_due(m, c, clock)
+    if m[STAGED]:
+        changed, wake = _step_queues(m, c, clock)
     else:
-        changed, wake = _step_buffers(s, d, setting, requests, ch, clock)
-    s.chan[ch, WAKE] = clock + 1 if changed else min(wake, s.chan[ch, REFRESH_AT])
+        changed, wake = _step_buffers(m, c, clock)
+    m[c + WAKE] = clock + 1 if changed else min(wake, m[c + REFRESH_AT])
 
 
 @njit(cache=True)
-def run_channels(s, d, setting, requests):
-    """Run all requests through the channels; returns the last clock at which data moved or a write issued.
+def _busy(m, c):
+    """Return whether the channel still holds a request that its policy will ever serve."""
+    if m[STAGED]:
+        if m[c + QUEUED_ALL] or m[c + READS] or m[c + DRAINING]:
+            return True
+        return m[c + WRITES] > m[DRAIN_LOW] or m[c + WRITES] >= m[WRITE_CAPACITY]
+    return m[c + READS] + m[c + WRITES] + m[c + N_ACTIVE] + m[c + N_OPENING] > 0
+
+
+@njit(cache=True)
+def run_channels(m):
+    """Run all requests through the channels; returns the last clock at which read data came or a write issued.
 
     Requests are offered in order, at most `PER_CYCLE` a clock; one that finds no room holds up all behind it.
 
     Args:
-        s: fresh state, see `fresh_state` in `engine.channel_run`; holds the results afterwards.
-        d: structure and timing.
-        setting: int64[SETTINGS].
-        requests: what is offered.
+        m: int64[:] the machine's memory, laid out by `engine.channel_memory`; holds the results afterwards.
     """
-    channels = s.chan.shape[0]
-    n = requests.key.shape[0]
-    staged = setting[STAGED]
+    staged = m[STAGED]
     lag = 0 if staged else 1  # clocks from the offer of a request to the clock that takes it in
     clock = lag
-    for ch in range(channels):
-        s.chan[ch, WAKE] = clock
-    offered = 0
+    step = CHAN_FIELDS + m[N_COMMANDS] + 1
+    channels = range(m[CHANNELS_AT], m[CHANNELS_AT] + m[N_CHANNELS] * step, step)
+    q = m[REQUESTS_AT]
+    last = q + m[N_REQUESTS] * REQUEST_FIELDS
     end = -1
     while True:
         if staged:
-            for ch in range(channels):
-                if s.chan[ch, WAKE] <= clock:
-                    _step(s, d, setting, requests, ch, clock)
+            for c in channels:
+                if m[c + WAKE] <= clock:
+                    _step(m, c, clock)
         refused = False
-        for _ in range(setting[PER_CYCLE]):
-            if offered >= n or requests.arrival[offered] > clock - lag:
+        for _ in range(m[PER_CYCLE]):
+            if q == last or m[q + ARRIVAL] > clock - lag:
                 break
-            ch = requests.channel[offered]
-            if not _accept(s, d, setting, requests, offered, clock + 1 - 2 * lag):
+            c = m[CHANNELS_AT] + m[q + TO_CHANNEL] * step
+            if not _accept(m, c, q, clock + 1 - 2 * lag):
                 refused = True
                 break
-            s.chan[ch, WAKE] = min(s.chan[ch, WAKE], clock + 1 - lag)
-            s.stats[ch, LAST_ACCEPT] = clock + 1 - lag
-            offered += 1
+            m[c + WAKE] = min(m[c + WAKE], clock + 1 - lag)
+            m[c + LAST_ACCEPT] = clock + 1 - lag
+            q += REQUEST_FIELDS
         following = INFINITY
-        idle = offered >= n
-        for ch in range(channels):
-            if not staged and s.chan[ch, WAKE] <= clock:
-                _step(s, d, setting, requests, ch, clock)
-            following = min(following, s.chan[ch, WAKE])
-            idle = idle and not _busy(s, setting, ch)
-        if not refused and offered < n:
-            following = min(following, max(requests.arrival[offered] + lag, clock + 1))
+        idle = q == last
+        for c in channels:
+            if not staged and m[c + WAKE] <= clock:
+                _step(m, c, clock)
+            following = min(following, m[c + WAKE])
+            idle = idle and not _busy(m, c)
+        if not refused and q < last:
+            following = min(following, max(m[q + ARRIVAL] + lag, clock + 1))
         if idle:
             end = -1
-            for ch in range(channels):
-                end = max(end, s.stats[ch, LAST_READ_DONE], s.stats[ch, LAST_WRITE_ISSUE])
+            for c in channels:
+                end = max(end, m[c + LAST_READ_DONE], m[c + LAST_WRITE_ISSUE])
             if following > end:
                 break
         clock = following
-    for ch in range(channels):
-        s.stats[ch, WAITING_WRITES] = s.chan[ch, WRITES]
-        for rank in range(s.rank.shape[1]):
-            if s.rank[ch, rank, 0] > 0:
-                s.rank[ch, rank, 2] += end + 1 - s.rank[ch, rank, 1]
+    for c in channels:
+        for rank in range(m[c + RANKS], m[c + RANKS] + m[N_RANKS] * RANK_FIELDS, RANK_FIELDS):
+            if m[rank + RANK_OPEN] > 0:
+                m[rank + RANK_ACTIVE] += end + 1 - m[rank + RANK_SINCE]
     return end
-
-
-@njit(cache=True)
-def _busy(s, setting, ch):
-    """Return whether the channel still holds a request that its policy will ever serve."""
-    chan = s.chan
-    if setting[STAGED]:
-        if chan[ch, QUEUED_ALL] or chan[ch, READS] or chan[ch, DRAINING]:
-            return True
-        return chan[ch, WRITES] > setting[DRAIN_LOW] or chan[ch, WRITES] >= setting[WRITE_CAPACITY]
-    return chan[ch, READS] > 0 or chan[ch, WRITES] > 0 or chan[ch, N_ACTIVE] > 0 or chan[ch, N_OPENING] > 0

@@ -5,46 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
 from accel_sim.engine import channel as machine
 from accel_sim.engine.access_patterns import AccessStream
+from accel_sim.engine.channel_memory import lay_out
 from accel_sim.hardware.dram.policy import Policy
-from accel_sim.hardware.dram.standard import ROLES
-from accel_sim.hardware.dram.tables import ResolvedPreset, Rule
+from accel_sim.hardware.dram.tables import ResolvedPreset
 
 Integers = npt.NDArray[np.int64]
-
-_ORDER = {
-    "round_robin": machine.ROUND_ROBIN,
-    "oldest_ready": machine.OLDEST_READY,
-    "hits_first": machine.HITS_FIRST,
-}
-_PRECHARGE = {
-    "unless_hits_pending": machine.UNLESS_HITS_PENDING,
-    "unless_activated": machine.UNLESS_ACTIVATED,
-}
-_PAGE = {
-    "open": machine.OPEN_PAGE,
-    "auto_precharge": machine.AUTO_PRECHARGE,
-    "close_after_hits": machine.CLOSE_AFTER_HITS,
-    "close_after_timeout": machine.CLOSE_AFTER_TIMEOUT,
-}
-_REFRESH = {
-    "none": machine.NO_REFRESH,
-    "staggered": machine.STAGGERED,
-    "simultaneous": machine.SIMULTANEOUS,
-    "per_bank": machine.PER_BANK,
-}
-_ISSUE = {
-    "one": machine.SINGLE_BUS,
-    "row_and_column": machine.ROW_AND_COLUMN,
-    "second_of_other_kind": machine.SECOND_OF_OTHER_KIND,
-}
-
 
 @dataclass(frozen=True)
 class ChannelResult:
@@ -157,243 +128,22 @@ def run_channel(
     """
     if policy is not None:
         preset = preset.with_policy(policy)
-    device = device_tables(preset)
-    requests, shared = _requests(preset, stream)
-    setting = _settings(preset, stream.per_cycle, shared, record)
     room = 4 * len(stream) + 64 if record else 0
     while True:
-        state = fresh_state(preset, device, setting, len(stream), room)
-        last = int(machine.run_channels(state, device, setting, requests))
-        if state.logged[0] <= room:
+        memory = lay_out(preset, stream, room)
+        last = int(machine.run_channels(memory.m))
+        logged = int(memory.m[machine.LOGGED])
+        if logged <= room or not record:
             break
-        room = int(state.logged[0])
-    commands = state.log[: state.logged[0]] if record else state.log
+        room = logged
     return ChannelResult(
         preset=preset,
         stream=stream,
-        accepted=state.accepted,
-        done=state.done,
-        counts=state.counts,
-        stats=state.stats,
-        active_cycles=state.rank[:, :, 2].copy(),
+        accepted=memory.requests[:, machine.ACCEPTED],
+        done=memory.requests[:, machine.DONE],
+        counts=memory.channels[:, machine.CHAN_FIELDS + 1 :],
+        stats=memory.channels[:, : machine.STATS],
+        active_cycles=memory.ranks[:, :, machine.RANK_ACTIVE],
         last_cycle=last,
-        commands=commands,
-    )
-
-
-def device_tables(preset: ResolvedPreset) -> machine.Device:
-    """Return the structure and timing of a channel as the machine's arrays.
-
-    A level with as many nodes as the one below it says the same of the same banks, so the two become one.
-    """
-    standard = preset.standard
-    nodes = [prod(preset.counts[: level + 1]) for level in range(len(preset.counts))]
-    kept = [i for i, n in enumerate(nodes) if i == len(nodes) - 1 or nodes[i + 1] != n]
-    level_of = {i: next(k for k, j in enumerate(kept) if j >= i) for i in range(len(nodes))}
-    banks = nodes[-1]
-    banks_below = np.array([banks // nodes[i] for i in kept], np.int64)
-    first = np.cumsum([0] + [nodes[i] for i in kept[:-1]]).astype(np.int64)
-    path = first[None, :] + np.arange(banks, dtype=np.int64)[:, None] // banks_below[None, :]
-    names = list(standard.commands)
-    rows, starts = _packed_rows(preset.rules, names, level_of, nodes)
-    roles = np.full(machine.ROLES, -1, np.int64)
-    for number, command in enumerate(standard.commands.values()):
-        if command.role != "other":
-            roles[ROLES_IN_MACHINE[command.role]] = number
-    scope = np.array(
-        [level_of[standard.levels.index(command.scope)] for command in standard.commands.values()], np.int64
-    )
-    return machine.Device(
-        path, first, banks_below, rows, starts, scope, roles, _groups(preset, nodes)
-    )
-
-
-ROLES_IN_MACHINE = {
-    "activate": machine.ACT,
-    "precharge": machine.PRE,
-    "read": machine.RD,
-    "write": machine.WR,
-    "read_precharge": machine.RDA,
-    "write_precharge": machine.WRA,
-    "precharge_all": machine.PREA,
-    "refresh_all": machine.REFA,
-    "refresh_bank": machine.REFB,
-    "activate_second": machine.ACT2,
-    "clock_read": machine.CASR,
-    "clock_write": machine.CASW,
-}
-assert set(ROLES_IN_MACHINE) == set(ROLES)
-
-
-def _packed_rows(
-    rules: tuple[Rule, ...], names: list[str], level_of: Mapping[int, int], nodes: list[int]
-) -> tuple[Integers, Integers]:
-    """Return the timing table by preceding command, rows of merged levels merged."""
-    packed: dict[tuple[int, int, int, int, bool], int] = {}
-    for rule in rules:
-        alone = rule.sibling and nodes[rule.level] == nodes[rule.level - 1]
-        if alone:
-            continue
-        key = (
-            names.index(rule.preceding),
-            level_of[rule.level],
-            names.index(rule.following),
-            rule.window,
-            rule.sibling,
-        )
-        packed[key] = max(packed.get(key, 0), rule.latency)
-    rows = np.zeros((len(packed), machine.ROW_FIELDS), np.int64)
-    starts = np.zeros(len(names) + 1, np.int64)
-    rings: dict[tuple[int, int, int], int] = {}
-    for r, (key, latency) in enumerate(sorted(packed.items())):
-        preceding, level, following, window, sibling = key
-        ring = rings.setdefault((r, 0, 0), len(rings)) if window > 1 else 0
-        rows[r] = (level, following, latency, window, sibling, ring)
-        starts[preceding + 1] += 1
-    return rows, np.cumsum(starts).astype(np.int64)
-
-
-def _groups(preset: ResolvedPreset, nodes: list[int]) -> Integers:
-    """Return of each bank its command queue, its refresh group and the rank its power counts to."""
-    banks = np.arange(nodes[-1], dtype=np.int64)
-    queue = banks
-    if preset.policy.queues == "per_rank":
-        queue = banks // (nodes[-1] // _rank_nodes(preset, nodes))
-    group = banks
-    refresh = preset.command("refresh_all")
-    if refresh is not None:
-        scope = preset.standard.levels.index(preset.standard.commands[refresh].scope)
-        group = banks // (nodes[-1] // nodes[scope])
-    rank = banks // (nodes[-1] // _rank_nodes(preset, nodes))
-    return np.stack([queue, group, rank], axis=1).astype(np.int64)
-
-
-def _rank_nodes(preset: ResolvedPreset, nodes: list[int]) -> int:
-    """Return how many ranks (or pseudo-channels) a channel has."""
-    levels = preset.standard.levels
-    places = [i for i, level in enumerate(levels) if level in ("pseudochannel", "rank")]
-    return nodes[places[-1]] if places else 1
-
-
-def _settings(preset: ResolvedPreset, per_cycle: int, shared: bool, record: bool) -> Integers:
-    policy = preset.policy
-    staged = policy.front == "staged"
-    nodes = [prod(preset.counts[: level + 1]) for level in range(len(preset.counts))]
-    groups = _groups(preset, nodes)
-    refresh_groups = int(groups[:, 1].max()) + 1
-    interval = preset.refresh_interval
-    if policy.refresh == "staggered":
-        interval = max(1, interval // refresh_groups)
-    elif policy.refresh == "per_bank":
-        assert preset.refresh_bank_interval is not None
-        interval = preset.refresh_bank_interval
-        refresh_groups = preset.banks
-    split = preset.command("activate_second") is not None
-    low = policy.drain_low if staged else -(-policy.drain_low * policy.write_buffer // 1)
-    values = {
-        machine.STAGED: staged,
-        machine.QUEUE_CAPACITY: policy.queue_depth,
-        machine.READ_CAPACITY: policy.read_buffer,
-        machine.WRITE_CAPACITY: policy.write_buffer,
-        machine.UNIFIED: policy.unified,
-        machine.ORDER_RULE: _ORDER[policy.order],
-        machine.PRECHARGE_RULE: _PRECHARGE[policy.precharge],
-        machine.HIT_CAP: policy.hit_cap,
-        machine.CAP_STOPS_HITS: policy.cap_stops_hits,
-        machine.PROMOTE: policy.activated_first,
-        machine.DRAIN_HIGH: int(policy.drain_high * policy.write_buffer),
-        machine.DRAIN_LOW: int(low),
-        machine.PAGE_RULE: _PAGE[policy.page],
-        machine.PAGE_TIMEOUT: policy.page_timeout,
-        machine.REFRESH_RULE: _REFRESH[policy.refresh],
-        machine.REFRESH_INTERVAL: interval,
-        machine.REFRESH_GROUPS: refresh_groups,
-        machine.BUS_RULE: _ISSUE[policy.issue],
-        machine.EDGES: preset.standard.column_edges,
-        machine.SPLIT_ACTIVATE: split,
-        machine.SPLIT_DEADLINE: preset.second_activate_within,
-        machine.READ_LATENCY: preset.read_latency,
-        machine.WRITE_LATENCY: preset.write_latency,
-        machine.CLOCK_READ: preset.clock_runs_after_read,
-        machine.CLOCK_WRITE: preset.clock_runs_after_write,
-        machine.CLOCK_SYNC: preset.command("clock_read") is not None and policy.data_clock == "on_demand",
-        machine.SHARED_ADDRESSES: shared,
-        machine.PER_CYCLE: per_cycle,
-        machine.RECORD: record,
-        machine.QUEUE_COUNT: int(groups[:, 0].max()) + 1,
-    }
-    setting = np.zeros(machine.SETTINGS, np.int64)
-    for field, value in values.items():
-        setting[field] = int(value)
-    return setting
-
-
-def _requests(preset: ResolvedPreset, stream: AccessStream) -> tuple[machine.Requests, bool]:
-    """Return the decoded requests, and whether any two may be for the same data."""
-    fields = preset.mapping.decode(stream.address)
-    bank = np.zeros(len(stream), np.int64)
-    for level, count in zip(preset.standard.levels[1:], preset.counts[1:], strict=True):
-        bank = bank * count + fields[level]
-    key = stream.address >> preset.mapping.shift
-    requests = machine.Requests(
-        key,
-        fields["channel"],
-        bank,
-        fields["row"],
-        fields["column"],
-        stream.write.astype(np.int64),
-        stream.arrival,
-    )
-    return requests, bool((np.diff(key) <= 0).any())
-
-
-def fresh_state(
-    preset: ResolvedPreset, device: machine.Device, setting: Integers, requests: int, room: int
-) -> machine.State:
-    """Return the machine's state before the first clock, with room for `room` recorded commands."""
-    channels, banks = preset.preset.channels, preset.banks
-    commands = len(preset.standard.commands)
-    policy = preset.policy
-    queued = policy.queue_depth * int(setting[machine.QUEUE_COUNT]) if policy.front == "staged" else 0
-    slots = policy.read_buffer + policy.write_buffer + queued + 2 * banks + 2
-    entries = 1 << (4 * slots).bit_length()
-    chan = np.zeros((channels, machine.CHAN_FIELDS), np.int64)
-    for field in (machine.FIRST_R, machine.LAST_R, machine.FIRST_W, machine.LAST_W):
-        chan[:, field] = -1
-    for field in (machine.FROZEN, machine.CAS_SLOT, machine.EDGE_CLOCK, machine.EDGE_BANK):
-        chan[:, field] = -1
-    refreshes = policy.refresh != "none"
-    chan[:, machine.REFRESH_AT] = setting[machine.REFRESH_INTERVAL] if refreshes else machine.INFINITY
-    slot = np.full((channels, slots, machine.SLOT_FIELDS), -1, np.int64)
-    slot[:, :-1, machine.NEXT] = np.arange(1, slots)
-    bank = np.zeros((channels, banks, machine.BANK_FIELDS), np.int64)
-    for field in (machine.HEAD, machine.HEAD_WRITES, machine.TAIL, machine.TAIL_WRITES, machine.ROW_OPEN):
-        bank[:, :, field] = -1
-    stats = np.zeros((channels, machine.STATS), np.int64)
-    stats[:, machine.LAST_READ_DONE] = -1
-    stats[:, machine.LAST_WRITE_ISSUE] = -1
-    windows = device.rows[:, machine.ROW_WINDOW]
-    rings = int((windows > 1).sum())
-    nodes = int(device.path.max()) + 1
-    ring = np.full((channels, max(rings, 1), nodes, int(windows.max(initial=1)) + 1), -1, np.int64)
-    ring[..., -1] = 0
-    ranks = int(device.groups[:, 2].max()) + 1
-    shared_entries = entries if setting[machine.SHARED_ADDRESSES] else 1
-    return machine.State(
-        bank=bank,
-        slot=slot,
-        chan=chan,
-        ready=np.zeros((channels, nodes, commands), np.int64),
-        ring=ring,
-        busy=np.zeros((channels, 2, banks + 1), np.int64),
-        held=np.zeros((channels, 2, banks), np.int64),
-        due=np.zeros((channels, 8 * max(int(setting[machine.REFRESH_GROUPS]), 1)), np.int64),
-        rank=np.zeros((channels, ranks, 3), np.int64),
-        table=np.zeros((channels, shared_entries, 3), np.int64),
-        stats=stats,
-        counts=np.zeros((channels, commands), np.int64),
-        log=np.zeros((room, machine.RECORD_FIELDS), np.int64),
-        logged=np.zeros(1, np.int64),
-        accepted=np.zeros(requests, np.int64),
-        done=np.full(requests, -1, np.int64),
+        commands=memory.log[:logged],
     )
