@@ -171,6 +171,7 @@ class Standard(_Data):
         commands: by name; the order numbers them.
         constraints: rows of the timing table.
         require: conditions that a preset's parameters must fulfil.
+        burst: clocks that the data of a column command holds the data bus.
         read_latency: from a read command to the end of its data.
         write_latency: from a write command to the end of its data.
         refresh_interval: between two refreshes of a rank.
@@ -191,6 +192,7 @@ class Standard(_Data):
     commands: dict[str, Command]
     constraints: tuple[Constraint, ...]
     require: tuple[str, ...] = ()
+    burst: Formula
     read_latency: Formula
     write_latency: Formula
     refresh_interval: Formula

@@ -51,6 +51,7 @@ class ResolvedPreset:
         timings: every parameter in clocks.
         counts: nodes of each level under one node of the level above, from the channel (1) to the bank.
         rules: the timing table.
+        burst_clocks: clocks that a burst holds the data bus.
         read_latency, write_latency: from a command to the end of its data.
         refresh_interval: clocks between two refreshes of a rank.
         refresh_bank_interval: clocks between two single-bank refreshes, or None.
@@ -65,6 +66,7 @@ class ResolvedPreset:
     timings: Mapping[str, int]
     counts: tuple[int, ...]
     rules: tuple[Rule, ...]
+    burst_clocks: int
     read_latency: int
     write_latency: int
     refresh_interval: int
@@ -95,18 +97,6 @@ class ResolvedPreset:
         """Data buses of a channel: its pseudo-channels, or one."""
         levels = self.standard.levels
         return self.counts[levels.index("pseudochannel")] if "pseudochannel" in levels else 1
-
-    @property
-    def burst_clocks(self) -> int:
-        """Clocks that a burst holds the data bus: the least distance of two reads to different banks."""
-        spans = [
-            rule.latency
-            for rule in self.rules
-            if (rule.preceding, rule.following) == (self.command("read"), self.command("read"))
-            and self.standard.levels[rule.level] not in ("bankgroup", "bank")
-            and not rule.sibling
-        ]
-        return max(spans, default=1)
 
     def command(self, role: str) -> str | None:
         """Return the name of the command that plays a role, or None."""
@@ -145,6 +135,7 @@ def resolve(standard: Standard, name: str, document: Document) -> ResolvedPreset
         timings=timings,
         counts=counts,
         rules=rules,
+        burst_clocks=whole("burst", standard.burst),
         read_latency=whole("read_latency", standard.read_latency),
         write_latency=whole("write_latency", standard.write_latency),
         refresh_interval=whole("refresh_interval", standard.refresh_interval),
