@@ -1,0 +1,1237 @@
+"""The DRAM channel machine: requests in, commands and their clocks out, by the tables of a standard.
+
+All kernels of the machine stand in this one module, because numba's cache does not notice an edit in another
+file. They know commands by their role (activate, precharge, read, ...), timing as rows of a table and policies
+by number; which standard, preset or published controller those stand for is decided in `hardware.dram`.
+
+**Time.** A clock of the channel is worked through in a fixed order. With a *direct* front, requests are accepted
+into the read and write buffers, then commands issue from them. With a *staged* front, commands issue from the
+command queues, one transaction moves from the buffers into a queue, then requests are accepted. A clock in which
+nothing can change is skipped: every channel says when it can next act, and the machine jumps to the earliest.
+
+**Timing.** A node of the hierarchy (rank, bank group, bank, ...) holds, for each command, the first clock at which
+it may issue there. A command may issue to a bank when it may at every node above it. Issuing raises entries, one
+for each row of the constraint table that the command precedes; rows over a window (four activates) look back in a
+ring of issue times.
+
+**Queues.** A bank keeps its waiting requests in order of arrival, with counts of those that hit its open row, so
+that choosing looks at each busy bank, not at each request; and a bank remembers the first clock at which any of
+them can go, which holds until something besides the clock changes, since issuing elsewhere only ever delays it.
+
+**Memory.** All of it is one int64 array `m`, in which records stand at indices and refer to each other by index;
+`m[b + STATE]` is field STATE of the bank at `b`. One array, because numba counts references to every array on
+every call, which costs more than the machine itself. The header at 0 holds settings and where the records are:
+
+* `c`, a channel: CHAN_FIELDS, then one count for each command;
+* `b`, a bank: BANK_FIELDS, the last of which begin the list of its nodes, one for each level;
+* node: its number, then the first clock of each command (commands are numbered from 1);
+* `s`, a slot: a request in the controller; `q`: a request as offered, with what became of it;
+* row: a constraint after its preceding command; ring: issue times, then the position of the latest.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+INFINITY = 2**62
+NONE = -1
+
+# Roles of commands: what a command does to its banks. m[m[ROLES_AT] + role] is its number, or 0.
+ACT, PRE, RD, WR, RDA, WRA, PREA, REFA, REFB, ACT2, CASR, CASW, N_ROLES = range(13)
+
+# m[b + STATE] of a bank.
+CLOSED, OPEN, ACTIVATING = 0, 1, 2
+
+# Header: policies and latencies of a preset ...
+(
+    STAGED,
+    QUEUE_CAPACITY,
+    QUEUE_COUNT,
+    READ_CAPACITY,
+    WRITE_CAPACITY,
+    UNIFIED,
+    ORDER_RULE,
+    PRECHARGE_RULE,
+    HIT_CAP,
+    CAP_STOPS_HITS,
+    PROMOTE,
+    DRAIN_HIGH,
+    DRAIN_LOW,
+    PAGE_RULE,
+    PAGE_TIMEOUT,
+    REFRESH_RULE,
+    REFRESH_INTERVAL,
+    REFRESH_GROUPS,
+    BUS_RULE,
+    EDGES,
+    SPLIT_ACTIVATE,
+    SPLIT_DEADLINE,
+    READ_LATENCY,
+    WRITE_LATENCY,
+    CLOCK_READ,
+    CLOCK_WRITE,
+    CLOCK_SYNC,
+    SHARED_ADDRESSES,
+    PER_CYCLE,
+    RECORD,
+    SETTINGS,
+) = range(31)
+
+# ... and where things are and how many.
+(
+    N_LEVELS,
+    N_BANKS,
+    N_COMMANDS,
+    NODE_SIZE,
+    N_NODES,
+    RING_SIZE,
+    TABLE_SIZE,
+    DUE_SIZE,
+    N_RANKS,
+    N_CHANNELS,
+    N_REQUESTS,
+    LOG_ROOM,
+    LOGGED,
+    CHANNELS_AT,
+    REQUESTS_AT,
+    LOG_AT,
+    ROLES_AT,
+    SCOPE_AT,
+    BELOW_AT,
+    ROW_START_AT,
+    ROWS_AT,
+    HEADER,
+) = range(SETTINGS, SETTINGS + 22)
+
+# A channel. Statistics first, then its state, then where its records are.
+(
+    READ_CAS_HITS,
+    WRITE_CAS_HITS,
+    READ_HITS,
+    READ_MISSES,
+    READ_CONFLICTS,
+    WRITE_HITS,
+    WRITE_MISSES,
+    WRITE_CONFLICTS,
+    FORWARDED,
+    MERGED_READS,
+    MERGED_WRITES,
+    LAST_READ_DONE,
+    LAST_WRITE_ISSUE,
+    LAST_ACCEPT,
+    WRITES,
+    STATS,
+) = range(16)
+(
+    WAKE,
+    FREE,
+    READS,
+    WRITE_MODE,
+    DRAINING,
+    STUCK,
+    LAST_QUEUE,
+    QUEUED_ALL,
+    FIRST_READ,
+    LAST_READ,
+    FIRST_WRITE,
+    LAST_WRITE,
+    REFRESH_AT,
+    REFRESH_HEAD,
+    REFRESH_COUNT,
+    REFRESH_TARGET,
+    FROZEN,
+    N_ACTIVE,
+    N_OPENING,
+    CAS_SLOT,
+    CAS_ROLE,
+    CLOCK_ON_UNTIL,
+    EDGE_CLOCK,
+    EDGE_GROUP,
+    EDGE_BANK,
+    SEQUENCE,
+    N_BUSY,
+    N_BUSY_WRITES,
+    BANKS,
+    NODES,
+    RINGS,
+    SLOTS,
+    BUSY,
+    BUSY_WRITES,
+    ACTIVE,
+    OPENING,
+    DUE,
+    RANKS,
+    TABLE,
+    COUNTS,
+) = range(STATS, STATS + 40)
+CHAN_FIELDS = STATS + 40
+
+# A bank.
+(
+    STATE,
+    ROW_OPEN,
+    CAS_COUNT,
+    HEAD,
+    HEAD_WRITES,
+    TAIL,
+    TAIL_WRITES,
+    COUNT,
+    COUNT_WRITES,
+    BUSY_PLACE,
+    BUSY_PLACE_WRITES,
+    HITS_READ,
+    HITS_WRITE,
+    HOLDERS,
+    DEADLINE,
+    LAST_USE,
+    QUEUED,
+    NOT_BEFORE,
+    NOT_BEFORE_WRITES,
+    INDEX,
+    QUEUE,
+    QUEUE_NUMBER,
+    GROUP,
+    RANK,
+    PATH,
+) = range(25)
+BANK_FIELDS = 32
+MAX_LEVELS = BANK_FIELDS - PATH
+
+# A slot.
+REQUEST, BANK, ROW, COLUMN, WRITE, ORDER, STAMP, NEXT, PREVIOUS, SEEN, MERGED, SLOT_FIELDS = range(12)
+
+# A request: key (its address in units of a request), where it goes, and what became of it.
+KEY, TO_CHANNEL, TO_BANK, TO_ROW, TO_COLUMN, IS_WRITE, ARRIVAL, ACCEPTED, DONE, REQUEST_FIELDS = range(10)
+
+# A constraint row.
+ROW_LEVEL, ROW_FOLLOWING, ROW_LATENCY, ROW_WINDOW, ROW_SIBLING, ROW_RING, ROW_FIELDS = range(7)
+
+# A recorded command; a rank's books; an entry of the address table (key + 1, waiting write, slot of a read).
+AT_CYCLE, COMMAND, CHANNEL, AT_BANK, AT_ROW, AT_COLUMN, RECORD_FIELDS = range(7)
+RANK_OPEN, RANK_SINCE, RANK_ACTIVE, RANK_FIELDS = range(4)
+ENTRY_KEY, ENTRY_WRITE, ENTRY_READ, ENTRY_FIELDS = range(4)
+
+# Policies.
+ROUND_ROBIN, OLDEST_READY, HITS_FIRST = 0, 1, 2
+UNLESS_HITS_PENDING, UNLESS_ACTIVATED = 0, 1
+OPEN_PAGE, AUTO_PRECHARGE, CLOSE_AFTER_HITS, CLOSE_AFTER_TIMEOUT = 0, 1, 2, 3
+NO_REFRESH, STAGGERED, SIMULTANEOUS, PER_BANK = 0, 1, 2, 3
+SINGLE_BUS, ROW_AND_COLUMN, SECOND_OF_OTHER_KIND = 0, 1, 2
+
+# Kinds of command that the command bus takes.
+COLUMN_SLOT, ACTIVATE_SLOT, PRECHARGE_SLOT, ANY_SLOT = 1, 2, 4, 7
+
+_LATER = 1 << 60  # puts a request behind all others when the order is by hits first
+_HASH = 0x9E3779B1
+
+
+@njit(cache=True)
+def _number(m, role):
+    """Return the number of the command that plays a role."""
+    return m[m[ROLES_AT] + role]
+
+
+@njit(cache=True)
+def _earliest(m, b, command):
+    """Return the first clock at which the timing table lets a command issue to a bank."""
+    clock = m[m[b + PATH] + command]
+    for level in range(1, m[N_LEVELS]):
+        clock = max(clock, m[m[b + PATH + level] + command])
+    return clock
+
+
+@njit(cache=True)
+def _earliest_in_scope(m, b, command):
+    """Return the same for a command to all banks of a node, the first of which is `b`."""
+    scope = m[m[SCOPE_AT] + command]
+    clock = m[m[b + PATH] + command]
+    for level in range(1, scope + 1):
+        clock = max(clock, m[m[b + PATH + level] + command])
+    below = m[m[BELOW_AT] + scope]
+    for level in range(scope + 1, m[N_LEVELS]):
+        for other in range(0, below, m[m[BELOW_AT] + level]):
+            clock = max(clock, m[m[b + other * BANK_FIELDS + PATH + level] + command])
+    return clock
+
+
+@njit(cache=True)
+def _raise_to(m, at, clock):
+    if m[at] < clock:
+        m[at] = clock
+
+
+@njit(cache=True)
+def _constrain(m, c, b, command, clock):
+    """Raise the first clocks of everything that must wait for a command issued now."""
+    scope = m[m[SCOPE_AT] + command]
+    starts = m[ROW_START_AT] + command
+    for row in range(m[starts], m[starts + 1], ROW_FIELDS):
+        level = m[row + ROW_LEVEL]
+        following = m[row + ROW_FOLLOWING]
+        latency = m[row + ROW_LATENCY]
+        if m[row + ROW_SIBLING]:
+            own = m[b + PATH + level]
+            above = m[m[BELOW_AT] + level - 1]
+            step = m[m[BELOW_AT] + level]
+            first = b - (m[b + INDEX] % above) * BANK_FIELDS
+            for other in range(0, above, step):
+                node = m[first + other * BANK_FIELDS + PATH + level]
+                if node != own:
+                    _raise_to(m, node + following, clock + latency)
+        elif level <= scope:
+            node = m[b + PATH + level]
+            window = m[row + ROW_WINDOW]
+            if window == 1:
+                _raise_to(m, node + following, clock + latency)
+                continue
+            ring = m[c + RINGS] + (m[row + ROW_RING] * m[N_NODES] + m[node]) * m[RING_SIZE]
+            at = m[ring + m[RING_SIZE] - 1] + 1
+            if at == window:
+                at = 0
+            m[ring + at] = clock
+            m[ring + m[RING_SIZE] - 1] = at
+            past = m[ring + (at + 1 if at + 1 < window else 0)]
+            if past >= 0:
+                _raise_to(m, node + following, past + latency)
+        else:
+            for other in range(0, m[m[BELOW_AT] + scope], m[m[BELOW_AT] + level]):
+                node = m[b + other * BANK_FIELDS + PATH + level]
+                _raise_to(m, node + following, clock + latency)
+
+
+@njit(cache=True)
+def _count_open(m, b, change, clock):
+    """Keep the books of background power: a rank is active while any of its banks is open."""
+    rank = m[b + RANK]
+    m[rank + RANK_OPEN] += change
+    if change > 0 and m[rank + RANK_OPEN] == 1:
+        m[rank + RANK_SINCE] = clock
+    elif m[rank + RANK_OPEN] == 0:
+        m[rank + RANK_ACTIVE] += clock - m[rank + RANK_SINCE]
+
+
+@njit(cache=True)
+def _look_again(m, b):
+    """Forget when a bank's requests can go: something that this hangs on, besides the clock, has changed."""
+    m[b + NOT_BEFORE] = 0
+    m[b + NOT_BEFORE_WRITES] = 0
+
+
+@njit(cache=True)
+def _close(m, b, clock):
+    _look_again(m, b)
+    if m[b + STATE] != CLOSED:
+        m[b + STATE] = CLOSED
+        m[b + HITS_READ] = 0
+        m[b + HITS_WRITE] = 0
+        m[b + CAS_COUNT] = 0
+        _count_open(m, b, -1, clock)
+
+
+@njit(cache=True)
+def _count_hits(m, b):
+    """Count the waiting requests of a bank that hit the row just opened."""
+    m[b + HITS_READ] = 0
+    m[b + HITS_WRITE] = 0
+    for which in range(2):
+        s = m[b + HEAD + which]
+        while s >= 0:
+            if m[s + ROW] == m[b + ROW_OPEN]:
+                m[b + HITS_READ + m[s + WRITE]] += 1
+            s = m[s + NEXT]
+
+
+@njit(cache=True)
+def _log(m, c, command, b, row, column, clock):
+    n = m[LOGGED]
+    m[LOGGED] = n + 1
+    if n < m[LOG_ROOM]:
+        at = m[LOG_AT] + n * RECORD_FIELDS
+        m[at + AT_CYCLE] = clock
+        m[at + COMMAND] = command - 1
+        m[at + CHANNEL] = (c - m[CHANNELS_AT]) // (CHAN_FIELDS + m[N_COMMANDS] + 1)
+        m[at + AT_BANK] = m[b + INDEX]
+        m[at + AT_ROW] = row
+        m[at + AT_COLUMN] = column
+
+
+@njit(cache=True)
+def _issue(m, c, role, b, row, column, clock):
+    """Issue the command of a role to a bank (or, by its scope, to the banks from it on)."""
+    command = _number(m, role)
+    _constrain(m, c, b, command, clock)
+    m[c + CHAN_FIELDS + command] += 1
+    if m[RECORD]:
+        _log(m, c, command, b, row, column, clock)
+    _look_again(m, b)
+    if role == RD or role == WR:
+        m[b + CAS_COUNT] += 1
+        m[b + LAST_USE] = clock
+    elif role == ACT:
+        m[b + ROW_OPEN] = row
+        m[b + CAS_COUNT] = 0
+        _count_open(m, b, 1, clock)
+        if m[SPLIT_ACTIVATE]:
+            m[b + STATE] = ACTIVATING
+        else:
+            m[b + STATE] = OPEN
+            _count_hits(m, b)
+    elif role == ACT2:
+        m[b + STATE] = OPEN
+        _count_hits(m, b)
+    elif role == PRE or role == RDA or role == WRA:
+        _close(m, b, clock)
+    elif role == PREA:
+        for other in range(m[m[BELOW_AT] + m[m[SCOPE_AT] + command]]):
+            _close(m, b + other * BANK_FIELDS, clock)
+
+
+@njit(cache=True)
+def _append(m, c, which, s):
+    """Put a slot at the end of a list of its bank."""
+    b = m[s + BANK]
+    m[b + NOT_BEFORE + which] = 0
+    tail = m[b + TAIL + which]
+    m[s + NEXT] = NONE
+    m[s + PREVIOUS] = tail
+    if tail >= 0:
+        m[tail + NEXT] = s
+    else:
+        m[b + HEAD + which] = s
+        n = m[c + N_BUSY + which]
+        m[m[c + BUSY + which] + n] = b
+        m[b + BUSY_PLACE + which] = n
+        m[c + N_BUSY + which] = n + 1
+    m[b + TAIL + which] = s
+    m[b + COUNT + which] += 1
+    if m[b + STATE] == OPEN and m[b + ROW_OPEN] == m[s + ROW]:
+        m[b + HITS_READ + m[s + WRITE]] += 1
+
+
+@njit(cache=True)
+def _remove(m, c, which, s):
+    """Take a slot out of a list of its bank."""
+    b = m[s + BANK]
+    _look_again(m, b)
+    following = m[s + NEXT]
+    previous = m[s + PREVIOUS]
+    if previous >= 0:
+        m[previous + NEXT] = following
+    else:
+        m[b + HEAD + which] = following
+    if following >= 0:
+        m[following + PREVIOUS] = previous
+    else:
+        m[b + TAIL + which] = previous
+    m[b + COUNT + which] -= 1
+    if m[b + COUNT + which] == 0:
+        n = m[c + N_BUSY + which] - 1
+        m[c + N_BUSY + which] = n
+        moved = m[m[c + BUSY + which] + n]
+        hole = m[b + BUSY_PLACE + which]
+        m[m[c + BUSY + which] + hole] = moved
+        m[moved + BUSY_PLACE + which] = hole
+    if m[b + STATE] == OPEN and m[b + ROW_OPEN] == m[s + ROW]:
+        m[b + HITS_READ + m[s + WRITE]] -= 1
+
+
+@njit(cache=True)
+def _find(m, c, key):
+    """Return the entry of an address, or the free one where it would go."""
+    mask = m[TABLE_SIZE] - 1
+    place = (key * _HASH) & mask
+    at = m[c + TABLE] + place * ENTRY_FIELDS
+    while m[at + ENTRY_KEY] != 0 and m[at + ENTRY_KEY] != key + 1:
+        place = (place + 1) & mask
+        at = m[c + TABLE] + place * ENTRY_FIELDS
+    return at
+
+
+@njit(cache=True)
+def _forget(m, c, at):
+    """Free an entry that holds neither a read nor a write, and close the gap it leaves."""
+    if m[at + ENTRY_WRITE] or m[at + ENTRY_READ]:
+        return
+    mask = m[TABLE_SIZE] - 1
+    table = m[c + TABLE]
+    hole = (at - table) // ENTRY_FIELDS
+    while True:
+        for field in range(ENTRY_FIELDS):
+            m[table + hole * ENTRY_FIELDS + field] = 0
+        place = hole
+        while True:
+            place = (place + 1) & mask
+            key = m[table + place * ENTRY_FIELDS]
+            if key == 0:
+                return
+            home = ((key - 1) * _HASH) & mask
+            if ((place - home) & mask) >= ((place - hole) & mask):
+                break
+        for field in range(ENTRY_FIELDS):
+            m[table + hole * ENTRY_FIELDS + field] = m[table + place * ENTRY_FIELDS + field]
+        hole = place
+
+
+@njit(cache=True)
+def _first_hit(m, head, row, write):
+    """Return the first waiting request from `head` on that hits `row`, or NONE.
+
+    Where addresses repeat, a write waits for the reads of the same data before it.
+    """
+    s = head
+    while s >= 0:
+        if m[s + ROW] == row and m[s + WRITE] == write:
+            if not (write and m[SHARED_ADDRESSES]):
+                return s
+            before = head
+            while before != s and (
+                m[before + WRITE] or m[before + ROW] != row or m[before + COLUMN] != m[s + COLUMN]
+            ):
+                before = m[before + NEXT]
+            if before == s:
+                return s
+        s = m[s + NEXT]
+    return NONE
+
+
+@njit(cache=True)
+def _edge_allows(m, c, b, clock, whole_group):
+    """Return whether a precharge may share a clock with the row command of the edge before it."""
+    if clock != m[c + EDGE_CLOCK] or m[b + GROUP] != m[c + EDGE_GROUP]:
+        return True
+    return not whole_group and m[c + EDGE_BANK] >= 0 and m[c + EDGE_BANK] != b
+
+
+@njit(cache=True)
+def _queue_turn(m, c, b):
+    """Return how many queues come before a bank's in turn, as the high part of a key."""
+    distance = m[b + QUEUE_NUMBER] - m[c + LAST_QUEUE] - 1
+    if distance < 0:
+        distance += m[QUEUE_COUNT]
+    return distance << 40
+
+
+@njit(cache=True)
+def _choose(m, c, which, admitted, clock):
+    """Return (slot, role, wake): the command to issue now from a list of every bank, by the policy's order.
+
+    slot is NONE when there is none. wake is the first later clock at which one that waits for time alone may.
+    `admitted` are the kinds of command that the command bus takes.
+    """
+    best = NONE
+    best_role = NONE
+    best_key = INFINITY
+    wake = INFINITY
+    rule = m[ORDER_RULE]
+    mixed = m[STAGED] != 0
+    frozen = m[c + FROZEN]
+    act = _number(m, ACT)
+    pre = _number(m, PRE)
+    first_column = RDA if m[PAGE_RULE] == AUTO_PRECHARGE else RD
+    for k in range(m[c + N_BUSY + which]):
+        b = m[m[c + BUSY + which] + k]
+        if frozen >= 0 and (m[b + INDEX] if m[REFRESH_RULE] == PER_BANK else m[b + GROUP]) == frozen:
+            continue
+        if m[b + NOT_BEFORE + which] > clock:
+            wake = min(wake, m[b + NOT_BEFORE + which])
+            continue
+        state = m[b + STATE]
+        head = m[b + HEAD + which]
+        base = _queue_turn(m, c, b) if rule == ROUND_ROBIN else 0
+        later = _LATER if rule == HITS_FIRST else 0
+        if state != OPEN:
+            if state == ACTIVATING or m[c + N_OPENING] > 0:
+                continue
+            at = _earliest(m, b, act)
+            m[b + NOT_BEFORE + which] = at
+            if at > clock:
+                wake = min(wake, at)
+            elif not admitted & ACTIVATE_SLOT:
+                wake = min(wake, clock + 1)
+            else:
+                key = base + later + m[head + ORDER]
+                if key < best_key:
+                    best_key, best, best_role = key, head, ACT
+            continue
+        row = m[b + ROW_OPEN]
+        reads = m[b + HITS_READ] if mixed or which == 0 else 0
+        writes = m[b + HITS_WRITE] if mixed or which == 1 else 0
+        misses = m[b + COUNT + which] - reads - writes
+        head_misses = misses > 0 and m[head + ROW] != row
+        capped = head_misses and m[b + CAS_COUNT] >= m[HIT_CAP]
+        first = INFINITY
+        if not (capped and m[CAP_STOPS_HITS]):
+            for write in range(2):
+                if (writes if write else reads) == 0:
+                    continue
+                at = _earliest(m, b, _number(m, first_column + write))
+                first = min(first, at)
+                if at > clock:
+                    wake = min(wake, at)
+                elif not admitted & COLUMN_SLOT:
+                    wake = min(wake, clock + 1)
+                else:
+                    hit = _first_hit(m, head, row, write)
+                    if hit >= 0:
+                        key = base + m[hit + ORDER]
+                        if key < best_key:
+                            best_key, best, best_role = key, hit, first_column + write
+        if misses > 0:
+            miss = NONE
+            if m[PRECHARGE_RULE] == UNLESS_ACTIVATED:
+                if m[b + HOLDERS] == 0:
+                    miss = head
+                    while m[miss + ROW] == row:
+                        miss = m[miss + NEXT]
+            elif head_misses and (capped or reads + writes == 0):
+                miss = head
+            if miss >= 0:
+                at = _earliest(m, b, pre)
+                first = min(first, at)
+                if at > clock:
+                    wake = min(wake, at)
+                elif not admitted & PRECHARGE_SLOT or (m[EDGES] and not _edge_allows(m, c, b, clock, False)):
+                    wake = min(wake, clock + 1)
+                else:
+                    key = base + later + m[miss + ORDER]
+                    if key < best_key:
+                        best_key, best, best_role = key, miss, PRE
+        m[b + NOT_BEFORE + which] = first
+    return best, best_role, wake
+
+
+@njit(cache=True)
+def _choose_holder(m, c, clock):
+    """Return (place, role, wake): the oldest ready request among those a row was opened for; place NONE: none."""
+    best = NONE
+    best_role = NONE
+    best_stamp = INFINITY
+    wake = INFINITY
+    for k in range(m[c + N_ACTIVE]):
+        s = m[m[c + ACTIVE] + k]
+        role = RD + m[s + WRITE]
+        at = _earliest(m, m[s + BANK], _number(m, role))
+        if at > clock:
+            wake = min(wake, at)
+        elif m[s + STAMP] < best_stamp:
+            best_stamp, best, best_role = m[s + STAMP], k, role
+    return best, best_role, wake
+
+
+@njit(cache=True)
+def _classify(m, c, s):
+    """Count a request as row hit, miss or conflict when its first command is about to issue."""
+    if m[s + SEEN]:
+        return
+    m[s + SEEN] = 1
+    b = m[s + BANK]
+    kind = READ_MISSES
+    if m[b + STATE] == OPEN:
+        kind = READ_HITS if m[b + ROW_OPEN] == m[s + ROW] else READ_CONFLICTS
+    m[c + kind + m[s + WRITE] * (WRITE_HITS - READ_HITS)] += 1
+
+
+@njit(cache=True)
+def _retire(m, c, s, clock):
+    """Complete a request whose column command issues now, with every read merged into it."""
+    q = m[s + REQUEST]
+    if m[s + WRITE]:
+        m[q + DONE] = clock + m[WRITE_LATENCY]
+        m[c + LAST_WRITE_ISSUE] = clock
+    else:
+        end = clock + m[READ_LATENCY]
+        m[q + DONE] = end
+        _raise_to(m, c + LAST_READ_DONE, end)
+        merged = m[s + MERGED]
+        while merged >= 0:
+            following = m[merged + DONE]
+            m[merged + DONE] = end
+            merged = following
+    m[s + NEXT] = m[c + FREE]
+    m[c + FREE] = s
+
+
+@njit(cache=True)
+def _leave_queue(m, c, which, s):
+    """Take a request out of the queue or buffer that it waits in, and out of the table of addresses."""
+    _remove(m, c, which, s)
+    write = m[s + WRITE]
+    if m[STAGED]:
+        m[m[m[s + BANK] + QUEUE] + QUEUED] -= 1
+        m[c + QUEUED_ALL] -= 1
+        m[c + STUCK] = 0
+    elif write:
+        m[c + WRITES] -= 1
+    else:
+        m[c + READS] -= 1
+    if m[SHARED_ADDRESSES] and (write or m[STAGED]):
+        entry = _find(m, c, m[m[s + REQUEST] + KEY])
+        m[entry + (ENTRY_WRITE if write else ENTRY_READ)] = 0
+        _forget(m, c, entry)
+
+
+@njit(cache=True)
+def _perform(m, c, which, s, role, clock):
+    """Issue the chosen command of a waiting request and move the request on."""
+    b = m[s + BANK]
+    _classify(m, c, s)
+    if RD <= role <= WRA:
+        if m[b + CAS_COUNT]:
+            m[c + READ_CAS_HITS + m[s + WRITE]] += 1
+        _leave_queue(m, c, which, s)
+        if (
+            m[PAGE_RULE] == CLOSE_AFTER_HITS
+            and m[b + HITS_READ] + m[b + HITS_WRITE] == 0
+            and _earliest(m, b, _number(m, role + RDA - RD)) <= clock
+        ):
+            role += RDA - RD
+        _issue(m, c, role, b, m[s + ROW], m[s + COLUMN], clock)
+        _retire(m, c, s, clock)
+        return
+    _issue(m, c, role, b, m[s + ROW], m[s + COLUMN], clock)
+    if role == ACT and m[PROMOTE]:
+        _leave_queue(m, c, which, s)
+        if m[SPLIT_ACTIVATE]:
+            m[m[c + OPENING] + m[c + N_OPENING]] = s
+            m[c + N_OPENING] += 1
+            m[b + DEADLINE] = clock + m[SPLIT_DEADLINE]
+        else:
+            _hold(m, c, s)
+
+
+@njit(cache=True)
+def _hold(m, c, s):
+    """Put a request behind those for which a row was opened."""
+    m[m[c + ACTIVE] + m[c + N_ACTIVE]] = s
+    m[c + N_ACTIVE] += 1
+    m[m[s + BANK] + HOLDERS] += 1
+    _look_again(m, m[s + BANK])
+
+
+@njit(cache=True)
+def _perform_held(m, c, place, role, clock):
+    """Issue the column command of a request for which a row was opened."""
+    s = m[m[c + ACTIVE] + place]
+    b = m[s + BANK]
+    _classify(m, c, s)
+    if m[b + CAS_COUNT]:
+        m[c + READ_CAS_HITS + m[s + WRITE]] += 1
+    n = m[c + N_ACTIVE] - 1
+    for k in range(m[c + ACTIVE] + place, m[c + ACTIVE] + n):
+        m[k] = m[k + 1]
+    m[c + N_ACTIVE] = n
+    m[b + HOLDERS] -= 1
+    _issue(m, c, role, b, m[s + ROW], m[s + COLUMN], clock)
+    _retire(m, c, s, clock)
+
+
+@njit(cache=True)
+def _refreshes_due(m, c, clock):
+    """Note the refreshes that fall due at this clock."""
+    if clock < m[c + REFRESH_AT]:
+        return
+    m[c + REFRESH_AT] += m[REFRESH_INTERVAL]
+    groups = m[REFRESH_GROUPS]
+    for _ in range(groups if m[REFRESH_RULE] == SIMULTANEOUS else 1):
+        at = (m[c + REFRESH_HEAD] + m[c + REFRESH_COUNT]) % m[DUE_SIZE]
+        m[m[c + DUE] + at] = m[c + REFRESH_TARGET]
+        m[c + REFRESH_COUNT] += 1
+        m[c + REFRESH_TARGET] = (m[c + REFRESH_TARGET] + 1) % groups
+
+
+@njit(cache=True)
+def _issue_refresh(m, c, role, b, clock):
+    """Issue a command of the oldest due refresh; a refresh itself ends it."""
+    _issue(m, c, role, b, NONE, NONE, clock)
+    if role != PREA:
+        m[c + REFRESH_HEAD] = (m[c + REFRESH_HEAD] + 1) % m[DUE_SIZE]
+        m[c + REFRESH_COUNT] -= 1
+        m[c + FROZEN] = NONE
+
+
+@njit(cache=True)
+def _refresh_frozen(m, c, clock):
+    """Serve the oldest due refresh, its banks frozen: precharge them one by one, then refresh.
+
+    Returns (issued, wake).
+    """
+    target = m[m[c + DUE] + m[c + REFRESH_HEAD]]
+    m[c + FROZEN] = target
+    role = REFB
+    below = 1
+    if m[REFRESH_RULE] != PER_BANK:
+        role = REFA
+        below = m[m[BELOW_AT] + m[m[SCOPE_AT] + _number(m, REFA)]]
+    first = m[c + BANKS] + target * below * BANK_FIELDS
+    wake = INFINITY
+    all_closed = True
+    for b in range(first, first + below * BANK_FIELDS, BANK_FIELDS):
+        if m[b + STATE] == CLOSED:
+            continue
+        all_closed = False
+        at = _earliest(m, b, _number(m, PRE))
+        if at <= clock:
+            _issue(m, c, PRE, b, m[b + ROW_OPEN], NONE, clock)
+            return True, INFINITY
+        wake = min(wake, at)
+    if all_closed:
+        at = _earliest_in_scope(m, first, _number(m, role))
+        if at <= clock:
+            _issue_refresh(m, c, role, first, clock)
+            return True, INFINITY
+        wake = min(wake, at)
+    return False, wake
+
+
+@njit(cache=True)
+def _refresh_command(m, c, clock):
+    """Return (role, bank, wake) of the oldest due refresh when it may issue now: precharge all, or refresh.
+
+    A precharge waits for the requests that a row was opened for; role is NONE when nothing may issue.
+    """
+    below = m[m[BELOW_AT] + m[m[SCOPE_AT] + _number(m, REFA)]]
+    target = m[m[c + DUE] + m[c + REFRESH_HEAD]]
+    first = m[c + BANKS] + target * below * BANK_FIELDS
+    role = REFA
+    held = False
+    for b in range(first, first + below * BANK_FIELDS, BANK_FIELDS):
+        if m[b + STATE] != CLOSED:
+            role = PREA
+        held = held or m[b + HOLDERS] > 0
+    if role == PREA and held:
+        return NONE, NONE, INFINITY
+    for k in range(m[c + N_OPENING]):
+        if m[m[m[m[c + OPENING] + k] + BANK] + GROUP] == target:
+            return NONE, NONE, INFINITY
+    at = _earliest_in_scope(m, first, _number(m, role))
+    if at > clock:
+        return NONE, NONE, at
+    return role, first, INFINITY
+
+
+@njit(cache=True)
+def _close_idle(m, c, clock):
+    """Precharge one bank whose open row nobody wants and that was idle for long; returns (issued, wake)."""
+    wake = INFINITY
+    for k in range(m[N_BANKS]):
+        b = m[c + BANKS] + k * BANK_FIELDS
+        if m[b + STATE] != OPEN or m[b + HITS_READ] + m[b + HITS_WRITE] > 0 or m[b + CAS_COUNT] == 0:
+            continue
+        at = max(_earliest(m, b, _number(m, PRE)), m[b + LAST_USE] + m[PAGE_TIMEOUT])
+        if at <= clock:
+            _issue(m, c, PRE, b, m[b + ROW_OPEN], NONE, clock)
+            return True, INFINITY
+        wake = min(wake, at)
+    return False, wake
+
+
+@njit(cache=True)
+def _step_queues(m, c, clock):
+    """Issue from the command queues, then move one transaction into them; returns (changed, wake)."""
+    issued, wake = False, INFINITY
+    column = False
+    if m[c + REFRESH_COUNT]:
+        issued, wake = _refresh_frozen(m, c, clock)
+    if not issued and m[c + QUEUED_ALL]:
+        s, role, later = _choose(m, c, 0, ANY_SLOT, clock)
+        wake = min(wake, later)
+        if s >= 0:
+            m[c + LAST_QUEUE] = m[m[s + BANK] + QUEUE_NUMBER]
+            column = RD <= role <= WRA
+            _perform(m, c, 0, s, role, clock)
+            issued = True
+    if issued and m[BUS_RULE] == SECOND_OF_OTHER_KIND:
+        s, role, later = _choose(m, c, 0, ANY_SLOT, clock)
+        if s >= 0:
+            m[c + LAST_QUEUE] = m[m[s + BANK] + QUEUE_NUMBER]
+            if (RD <= role <= WRA) != column:
+                _perform(m, c, 0, s, role, clock)
+    if not issued and m[PAGE_RULE] == CLOSE_AFTER_TIMEOUT:
+        issued, later = _close_idle(m, c, clock)
+        wake = min(wake, later)
+    moved = _move(m, c)
+    return issued or moved, wake
+
+
+@njit(cache=True)
+def _move(m, c):
+    """Move one transaction from a buffer into the command queue of its bank; returns whether anything changed."""
+    if m[c + DRAINING] == 0 and not m[UNIFIED]:
+        full = m[c + WRITES] >= m[WRITE_CAPACITY]
+        if full or (m[c + WRITES] > m[DRAIN_LOW] and m[c + QUEUED_ALL] == 0):
+            m[c + DRAINING] = m[c + WRITES]
+            m[c + STUCK] = 0
+    if m[c + STUCK]:
+        return False
+    lane = 2 if m[c + DRAINING] > 0 else 0
+    s = m[c + FIRST_READ + lane]
+    while s >= 0 and m[m[m[s + BANK] + QUEUE] + QUEUED] >= m[QUEUE_CAPACITY]:
+        s = m[s + NEXT]
+    if s < 0:
+        m[c + STUCK] = 1
+        return False
+    if lane:
+        if m[SHARED_ADDRESSES] and m[_find(m, c, m[m[s + REQUEST] + KEY]) + ENTRY_READ]:
+            m[c + DRAINING] = 0
+            return True
+        m[c + DRAINING] -= 1
+        m[c + WRITES] -= 1
+    else:
+        m[c + READS] -= 1
+    following = m[s + NEXT]
+    previous = m[s + PREVIOUS]
+    if previous >= 0:
+        m[previous + NEXT] = following
+    else:
+        m[c + FIRST_READ + lane] = following
+    if following >= 0:
+        m[following + PREVIOUS] = previous
+    else:
+        m[c + LAST_READ + lane] = previous
+    m[c + SEQUENCE] += 1
+    m[s + ORDER] = m[c + SEQUENCE]
+    m[m[m[s + BANK] + QUEUE] + QUEUED] += 1
+    m[c + QUEUED_ALL] += 1
+    _append(m, c, 0, s)
+    return True
+
+
+@njit(cache=True)
+def _choose_mode(m, c):
+    """Decide between reads and writes by the fill of the write buffer, with hysteresis."""
+    if m[c + WRITE_MODE] == 0:
+        if m[c + WRITES] > m[DRAIN_HIGH] or m[c + READS] == 0:
+            m[c + WRITE_MODE] = 1
+    elif m[c + WRITES] < m[DRAIN_LOW] and m[c + READS] > 0:
+        m[c + WRITE_MODE] = 0
+
+
+@njit(cache=True)
+def _step_bus(m, c, admitted, clock):
+    """Issue one command of the admitted kinds from the buffers; returns (role or NONE, its bank, wake)."""
+    wake = INFINITY
+    if admitted & COLUMN_SLOT and m[c + N_ACTIVE]:
+        place, role, wake = _choose_holder(m, c, clock)
+        if place >= 0:
+            b = m[m[m[c + ACTIVE] + place] + BANK]
+            _perform_held(m, c, place, role, clock)
+            return role, b, wake
+    if m[c + REFRESH_COUNT] and m[REFRESH_RULE] == SIMULTANEOUS:
+        role, b, later = _refresh_command(m, c, clock)
+        wake = min(wake, later)
+        if role < 0:
+            return NONE, NONE, wake
+        kind = PRECHARGE_SLOT if role == PREA else ACTIVATE_SLOT
+        if not admitted & kind or (m[EDGES] and role == PREA and not _edge_allows(m, c, b, clock, True)):
+            return NONE, NONE, min(wake, clock + 1)
+        _issue_refresh(m, c, role, b, clock)
+        return role, b, wake
+    if m[c + REFRESH_COUNT]:
+        if admitted & ACTIVATE_SLOT:
+            b = m[c + BANKS]
+            issued, later = _refresh_frozen(m, c, clock)
+            wake = min(wake, later)
+            if issued:
+                return REFA, b, wake
+        else:
+            wake = min(wake, clock + 1)
+    _choose_mode(m, c)
+    which = m[c + WRITE_MODE]
+    s, role, later = _choose(m, c, which, admitted, clock)
+    wake = min(wake, later)
+    if s >= 0:
+        b = m[s + BANK]
+        _perform(m, c, which, s, role, clock)
+        return role, b, wake
+    if m[PAGE_RULE] == CLOSE_AFTER_TIMEOUT and admitted & PRECHARGE_SLOT:
+        issued, later = _close_idle(m, c, clock)
+        wake = min(wake, later)
+        if issued:
+            return PRE, m[c + BANKS], wake
+    return NONE, NONE, wake
+
+
+@njit(cache=True)
+def _step_buffers(m, c, clock):
+    """Issue from the read and write buffers; returns (changed, wake)."""
+    if m[SPLIT_ACTIVATE]:
+        return _step_split(m, c, clock)
+    if m[BUS_RULE] == SINGLE_BUS:
+        role, _b, wake = _step_bus(m, c, ANY_SLOT, clock)
+        return role >= 0, wake
+    changed = False
+    wake = INFINITY
+    rising = not m[EDGES] or clock % 2 == 1
+    if rising:
+        role, _b, wake = _step_bus(m, c, COLUMN_SLOT, clock)
+        changed = role >= 0
+    admitted = ACTIVATE_SLOT | PRECHARGE_SLOT if rising else PRECHARGE_SLOT
+    role, b, later = _step_bus(m, c, admitted, clock)
+    wake = min(wake, later)
+    if not rising and m[c + N_ACTIVE]:
+        wake = min(wake, clock + 1)
+    if role >= 0:
+        changed = True
+        if rising and m[EDGES]:
+            m[c + EDGE_CLOCK] = clock + (3 if role == ACT else 1)
+            m[c + EDGE_GROUP] = m[b + GROUP]
+            m[c + EDGE_BANK] = NONE if role == PREA or role == REFA else b
+    return changed, wake
+
+
+@njit(cache=True)
+def _open_second(m, c, latest, clock):
+    """Issue the second half of the activate with the nearest deadline, if that is at most `latest`."""
+    best = NONE
+    deadline = INFINITY
+    stamp = INFINITY
+    for k in range(m[c + N_OPENING]):
+        s = m[m[c + OPENING] + k]
+        due = m[m[s + BANK] + DEADLINE]
+        if due < deadline or (due == deadline and m[s + STAMP] < stamp):
+            best, deadline, stamp = k, due, m[s + STAMP]
+    if best < 0 or deadline > latest:
+        return False
+    s = m[m[c + OPENING] + best]
+    m[c + N_OPENING] -= 1
+    for k in range(m[c + OPENING] + best, m[c + OPENING] + m[c + N_OPENING]):
+        m[k] = m[k + 1]
+    _issue(m, c, ACT2, m[s + BANK], m[s + ROW], m[s + COLUMN], clock)
+    _hold(m, c, s)
+    return True
+
+
+@njit(cache=True)
+def _keep_clock(m, c, role, clock):
+    """Let the data clock run until the burst just ordered has passed."""
+    _raise_to(m, c + CLOCK_ON_UNTIL, clock + (m[CLOCK_READ] if role == RD else m[CLOCK_WRITE]))
+
+
+@njit(cache=True)
+def _finish_sync(m, c, clock):
+    """Issue the column command that the data clock was started for; returns (changed, wake)."""
+    s = m[c + CAS_SLOT]
+    role = m[c + CAS_ROLE]
+    at = _earliest(m, m[s + BANK], _number(m, role))
+    if at > clock:
+        return False, at
+    m[c + CAS_SLOT] = NONE
+    _keep_clock(m, c, role, clock)
+    for k in range(m[c + N_ACTIVE]):
+        if m[m[c + ACTIVE] + k] == s:
+            _perform_held(m, c, k, role, clock)
+            return True, INFINITY
+    _perform(m, c, m[s + WRITE], s, role, clock)
+    return True, INFINITY
+
+
+@njit(cache=True)
+def _step_split(m, c, clock):
+    """Issue one command of a standard with split activates and a data clock that a CAS command starts.
+
+    Returns (changed, wake).
+    """
+    if m[c + CAS_SLOT] >= 0:
+        return _finish_sync(m, c, clock)
+    if _open_second(m, c, clock, clock):
+        return True, INFINITY
+    wake = clock + 1 if m[c + N_OPENING] else INFINITY
+    place, role, later = _choose_holder(m, c, clock)
+    wake = min(wake, later)
+    which = 0
+    s = NONE
+    if place >= 0:
+        s = m[m[c + ACTIVE] + place]
+    elif m[c + REFRESH_COUNT]:
+        role, b, later = _refresh_command(m, c, clock)
+        wake = min(wake, later)
+        if role >= 0:
+            _issue_refresh(m, c, role, b, clock)
+            return True, INFINITY
+    else:
+        _choose_mode(m, c)
+        which = m[c + WRITE_MODE]
+        s, role, later = _choose(m, c, which, ANY_SLOT, clock)
+        wake = min(wake, later)
+    if s < 0:
+        return _open_second(m, c, INFINITY, clock), wake
+    access = role == RD or role == WR
+    if access and m[CLOCK_SYNC] and clock >= m[c + CLOCK_ON_UNTIL]:
+        # The clock after the CAS belongs to its column command, so no second activate may be due then.
+        if _open_second(m, c, clock + 1, clock):
+            return True, INFINITY
+        b = m[s + BANK]
+        sync = CASW if role == WR else CASR
+        at = _earliest(m, b, _number(m, sync))
+        if at > clock:
+            return False, min(wake, at)
+        _issue(m, c, sync, b, m[s + ROW], m[s + COLUMN], clock)
+        m[c + CAS_SLOT] = s
+        m[c + CAS_ROLE] = role
+        return True, INFINITY
+    if access:
+        _keep_clock(m, c, role, clock)
+    if place >= 0:
+        _perform_held(m, c, place, role, clock)
+    else:
+        _perform(m, c, which, s, role, clock)
+    return True, INFINITY
+
+
+@njit(cache=True)
+def _has_room(m, c, write):
+    """Return whether the buffer for a read or a write has a free entry."""
+    if write and not m[UNIFIED]:
+        return m[c + WRITES] < m[WRITE_CAPACITY]
+    return m[c + READS] < m[READ_CAPACITY]
+
+
+@njit(cache=True)
+def _meet(m, c, q, entry, stamp):
+    """Let a request share what one to the same address brings or takes; returns whether it did."""
+    if m[entry + ENTRY_WRITE]:
+        m[q + ACCEPTED] = stamp
+        if m[q + IS_WRITE]:
+            m[q + DONE] = stamp
+            m[c + MERGED_WRITES] += 1
+        else:
+            m[q + DONE] = stamp + 1
+            _raise_to(m, c + LAST_READ_DONE, stamp + 1)
+            m[c + FORWARDED] += 1
+        return True
+    if m[STAGED] and m[entry + ENTRY_READ] and not m[q + IS_WRITE]:
+        s = m[entry + ENTRY_READ]
+        m[q + ACCEPTED] = stamp
+        m[q + DONE] = m[s + MERGED]
+        m[s + MERGED] = q
+        m[c + MERGED_READS] += 1
+        return True
+    return False
+
+
+@njit(cache=True)
+def _accept(m, c, q, stamp):
+    """Take a request into its channel's controller; returns whether there was room."""
+    write = m[q + IS_WRITE]
+    if m[STAGED] and not _has_room(m, c, write):
+        return False
+    entry = NONE
+    if m[SHARED_ADDRESSES]:
+        entry = _find(m, c, m[q + KEY])
+        if _meet(m, c, q, entry, stamp):
+            return True
+    if not _has_room(m, c, write):
+        return False
+    s = m[c + FREE]
+    m[c + FREE] = m[s + NEXT]
+    b = m[c + BANKS] + m[q + TO_BANK] * BANK_FIELDS
+    m[s + REQUEST] = q
+    m[s + BANK] = b
+    m[s + ROW] = m[q + TO_ROW]
+    m[s + COLUMN] = m[q + TO_COLUMN]
+    m[s + WRITE] = write
+    m[s + STAMP] = stamp
+    m[s + SEEN] = 0
+    m[s + MERGED] = NONE
+    m[q + ACCEPTED] = stamp
+    if entry >= 0 and (write or m[STAGED]):
+        m[entry + ENTRY_KEY] = m[q + KEY] + 1
+        m[entry + (ENTRY_WRITE if write else ENTRY_READ)] = s
+    lane = 0 if m[UNIFIED] else 2 * write
+    if lane:
+        m[c + WRITES] += 1
+    else:
+        m[c + READS] += 1
+    if not m[STAGED]:
+        m[c + SEQUENCE] += 1
+        m[s + ORDER] = m[c + SEQUENCE]
+        _append(m, c, write, s)
+        return True
+    last = m[c + LAST_READ + lane]
+    m[s + NEXT] = NONE
+    m[s + PREVIOUS] = last
+    if last >= 0:
+        m[last + NEXT] = s
+    else:
+        m[c + FIRST_READ + lane] = s
+    m[c + LAST_READ + lane] = s
+    if m[m[b + QUEUE] + QUEUED] < m[QUEUE_CAPACITY]:
+        m[c + STUCK] = 0
+    return True
+
+
+@njit(cache=True)
+def _step(m, c, clock):
+    """Work one channel through one clock, and note when it can next act."""
+    _refreshes_due(m, c, clock)
+    if m[STAGED]:
+        changed, wake = _step_queues(m, c, clock)
+    else:
+        changed, wake = _step_buffers(m, c, clock)
+    m[c + WAKE] = clock + 1 if changed else min(wake, m[c + REFRESH_AT])
+
+
+@njit(cache=True)
+def _busy(m, c):
+    """Return whether the channel still holds a request that its policy will ever serve."""
+    if m[STAGED]:
+        if m[c + QUEUED_ALL] or m[c + READS] or m[c + DRAINING]:
+            return True
+        return m[c + WRITES] > m[DRAIN_LOW] or m[c + WRITES] >= m[WRITE_CAPACITY]
+    return m[c + READS] + m[c + WRITES] + m[c + N_ACTIVE] + m[c + N_OPENING] > 0
+
+
+@njit(cache=True)
+def run_channels(m):
+    """Run all requests through the channels; returns the last clock at which read data came or a write issued.
+
+    Requests are offered in order, at most `PER_CYCLE` a clock; one that finds no room holds up all behind it.
+
+    Args:
+        m: int64[:] the machine's memory, laid out by `engine.channel_memory`; holds the results afterwards.
+    """
+    staged = m[STAGED]
+    lag = 0 if staged else 1  # clocks from the offer of a request to the clock that takes it in
+    clock = lag
+    step = CHAN_FIELDS + m[N_COMMANDS] + 1
+    channels = range(m[CHANNELS_AT], m[CHANNELS_AT] + m[N_CHANNELS] * step, step)
+    q = m[REQUESTS_AT]
+    last = q + m[N_REQUESTS] * REQUEST_FIELDS
+    end = -1
+    while True:
+        if staged:
+            for c in channels:
+                if m[c + WAKE] <= clock:
+                    _step(m, c, clock)
+        refused = False
+        for _ in range(m[PER_CYCLE]):
+            if q == last or m[q + ARRIVAL] > clock - lag:
+                break
+            c = m[CHANNELS_AT] + m[q + TO_CHANNEL] * step
+            if not _accept(m, c, q, clock + 1 - 2 * lag):
+                refused = True
+                break
+            m[c + WAKE] = min(m[c + WAKE], clock + 1 - lag)
+            m[c + LAST_ACCEPT] = clock + 1 - lag
+            q += REQUEST_FIELDS
+        following = INFINITY
+        idle = q == last
+        for c in channels:
+            if not staged and m[c + WAKE] <= clock:
+                _step(m, c, clock)
+            following = min(following, m[c + WAKE])
+            idle = idle and not _busy(m, c)
+        if not refused and q < last:
+            following = min(following, max(m[q + ARRIVAL] + lag, clock + 1))
+        if idle:
+            end = -1
+            for c in channels:
+                end = max(end, m[c + LAST_READ_DONE], m[c + LAST_WRITE_ISSUE])
+            if following > end:
+                break
+        clock = following
+    for c in channels:
+        for rank in range(m[c + RANKS], m[c + RANKS] + m[N_RANKS] * RANK_FIELDS, RANK_FIELDS):
+            if m[rank + RANK_OPEN] > 0:
+                m[rank + RANK_ACTIVE] += end + 1 - m[rank + RANK_SINCE]
+    return end
