@@ -1,0 +1,87 @@
+"""What a DRAM sustains by access pattern: the summary of the command-level model that coarser models use.
+
+A pattern is how many bursts follow one another in a channel before the address jumps to another row: one is
+random access, many are streaming. `data/patterns.csv` is written by `python -m accel_sim.mapping.memory_blocks`
+from runs of the command-level model.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from bisect import bisect_left
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+TABLE = Path(__file__).parent / "data" / "patterns.csv"
+# Presets that stand for the standards of `technology.dram`; those without one have no command-level model here.
+PRESET_OF_STANDARD = {
+    "ddr3": "DDR3-1600",
+    "ddr4": "DDR4-3200",
+    "ddr5": "DDR5-4800",
+    "lpddr4": "LPDDR4-3200",
+    "lpddr5": "LPDDR5-6400",
+    "lpddr5x": "LPDDR5-6400",
+    "gddr6": "GDDR6-14",
+    "hbm2": "HBM2-2000",
+    "hbm2e": "HBM2-2000",
+    "hbm3": "HBM3-6400",
+    "hbm3e": "HBM3-6400",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sustained:
+    """Figures of one pattern.
+
+    Attributes:
+        run_bursts: bursts that follow one another in a channel.
+        efficiency: sustained over peak bandwidth.
+        latency_s: of a read when nothing else is under way.
+    """
+
+    run_bursts: int
+    efficiency: float
+    latency_s: float
+
+
+@cache
+def sustained(preset: str, write: bool) -> tuple[Sustained, ...]:
+    """Return the patterns of a preset by rising length of the run.
+
+    Raises:
+        KeyError: the table does not have the preset.
+    """
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        rows = [
+            Sustained(int(row["run_bursts"]), float(row["efficiency"]), float(row["latency_ns"]) * 1e-9)
+            for row in csv.DictReader(file)
+            if row["preset"] == preset and row["direction"] == ("write" if write else "read")
+        ]
+    if not rows:
+        raise KeyError(preset)
+    return tuple(sorted(rows, key=lambda row: row.run_bursts))
+
+
+def efficiency(preset: str, run_bursts: float, write: bool) -> float:
+    """Return the sustained over peak bandwidth for runs of a length, linear in its logarithm between rows."""
+    rows = sustained(preset, write)
+    index = bisect_left([row.run_bursts for row in rows], run_bursts)
+    if index == 0:
+        return rows[0].efficiency
+    if index == len(rows):
+        return rows[-1].efficiency
+    left, right = rows[index - 1], rows[index]
+    share = math.log(run_bursts / left.run_bursts) / math.log(right.run_bursts / left.run_bursts)
+    return left.efficiency + share * (right.efficiency - left.efficiency)
+
+
+def streaming_efficiency(preset: str) -> float:
+    """Return the best sustained over peak bandwidth of any pattern, reading or writing."""
+    return max(row.efficiency for write in (False, True) for row in sustained(preset, write))
+
+
+def random_latency_s(preset: str) -> float:
+    """Return the latency of a read from a closed or conflicting row when nothing else is under way."""
+    return sustained(preset, write=False)[0].latency_s
