@@ -8,9 +8,10 @@ from statistics import median
 
 import pytest
 
+import accel_sim.technology
 from accel_sim.config import InputError
 from accel_sim.technology import operation
-from accel_sim.validation.arithmetic import REFERENCE, ratios
+from accel_sim.validation.arithmetic import REFERENCE, ratios, spread
 from accel_sim.validation.suites import run_suite
 from accel_sim.workload.formats import number_format
 
@@ -80,6 +81,17 @@ def test_areas_of_rows_whose_energy_calibrates_count_as_predictions() -> None:
     horowitz = [row for row in run_suite("arithmetic").rows if row["source"] == "Horowitz 2014"]
     assert len(ratios(horowitz, "area")) == sum(row["area_ratio"] is not None for row in horowitz)
     assert len(ratios(horowitz, "energy")) == len(horowitz) - 2
+
+
+def test_the_table_of_the_data_readme_is_what_the_suite_says() -> None:
+    readme = (Path(accel_sim.technology.__file__).parent / "data" / "README.md").read_text(encoding="utf-8")
+    on_chip = {(row["source"], row["row"]) for row in SHIPPED if row["unit"] == "sram"}
+    rows = [row for row in run_suite("arithmetic").rows if (row["source"], row["row"]) not in on_chip]
+    for source in dict.fromkeys(row["source"] for row in rows):
+        mine = [row for row in rows if row["source"] == source]
+        energy, area = (spread(found) if (found := ratios(mine, what)) else "-" for what in ("energy", "area"))
+        if (energy, area) != ("-", "-"):
+            assert f"| {source} | {energy} | {area} |" in readme
 
 
 def test_a_file_of_the_same_columns_replaces_the_reference(tmp_path: Path) -> None:
