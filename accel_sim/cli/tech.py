@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass
 
 from accel_sim.cli.output import Column, facts, heading, line, print_json, table
 from accel_sim.config import InputError
+from accel_sim.config.errors import shortened
 from accel_sim.config.units import format_si, parse_quantity
-from accel_sim.technology.library import ENTRIES, Conditions, Quote, as_data, find, quote
+from accel_sim.technology.library import ENTRIES, as_data, find, quote
 from accel_sim.technology.nodes import node_factors
+from accel_sim.technology.quotes import Conditions, Quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +36,19 @@ def tech(
         return
     try:
         entry = find(unit)
-        if subject is None:
+        if subject is None or not subject.strip():
             raise ValueError(f"needs a subject, such as '{entry.example}'")
         conditions = Conditions(
-            node_nm=parse_quantity(_number(at.node), "nanometres"),
-            voltage_v=None if at.voltage is None else parse_quantity(_number(at.voltage), "volts"),
-            clock_hz=_clock_hz(at.clock),
+            node_nm=_quantity("node", at.node, "nanometres"),
+            voltage_v=None if at.voltage is None else _quantity("voltage", at.voltage, "volts"),
+            clock_hz=None if at.clock is None else _quantity("clock", at.clock, "hertz"),
             activity=at.activity,
         )
         given = {name: value for name, value in options.items() if value is not None}
         answer = quote(unit, subject, conditions, **given)
     except ValueError as error:
-        raise InputError(f"tech {unit}{f' {subject}' if subject else ''}: {error}") from None
+        asked = f"{unit} {subject}" if subject else unit
+        raise InputError(f"tech {shortened(asked)}: {error}") from None
     parameters = {**entry.options, **given}
     if as_json:
         print_json(
@@ -61,20 +64,11 @@ def tech(
     _print(unit, subject, parameters, conditions, answer)
 
 
-def _number(text: str) -> float | str:
+def _quantity(name: str, text: str, dimension: str) -> float:
     try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _clock_hz(text: str | None) -> float | None:
-    if text is None:
-        return None
-    hertz = parse_quantity(_number(text), "hertz")
-    if hertz <= 0:
-        raise ValueError(f"clock = {text}: must be above 0")
-    return hertz
+        return parse_quantity(text, dimension)
+    except ValueError as error:
+        raise ValueError(f"{name} = {shortened(text)}: {error}") from None
 
 
 def _list(as_json: bool) -> None:

@@ -113,15 +113,15 @@ def multiply_accumulate_circuit(
 
 def _fused(a: NumberFormat, b: NumberFormat, accumulator: NumberFormat, carry: Carry) -> Circuit:
     floats = "float" in (a.kind, b.kind)
+    signed = "int" in (a.kind, b.kind)
     if not floats and accumulator.kind != "float":
-        signed = "int" in (a.kind, b.kind)
         return integer.multiply_accumulate(a.bits, b.bits, accumulator.bits, carry, signed=signed)
     if floats and accumulator.kind == "float":
         return floating.float_multiply_accumulate(a, b, accumulator, carry)
     if floats:
         converted = floating.float_product(a, b, carry).then(floating.converter(_exact(a, b), accumulator))
         return converted.then(integer.adder(accumulator.bits, carry))
-    multiplied = integer.multiplier(significand_bits(a), significand_bits(b), carry)
+    multiplied = integer.multiplier(a.bits, b.bits, carry, signed=signed)
     converted = multiplied.then(floating.converter(_exact(a, b), accumulator))
     return converted.then(floating.float_adder(accumulator, carry))
 

@@ -42,7 +42,7 @@ def node_factors(node_nm: float, voltage_v: float | None = None) -> NodeFactors:
     (2017), for high-performance devices at nominal supply; between them log factor is linear in log node, and
     below 7 nm they are extrapolated. Leakage follows energy, as in the scaling of hwcomponents. At another
     supply energy goes with V^2, leakage with V, delay by the alpha-power law (all assumed). A smaller node
-    never has a larger factor. Published 7 nm energies of arithmetic are 3 to 7 times what these factors give;
+    never has a larger factor. Published 7 nm energies of arithmetic are 4 to 9 times what these factors give;
     `accel-sim validate arithmetic` lists the ratios.
 
     Raises:

@@ -16,6 +16,7 @@ from accel_sim.technology.circuits.circuit import Circuit
 from accel_sim.technology.circuits.integer import Carry
 from accel_sim.technology.cost import Cost
 from accel_sim.technology.nodes import node_factors
+from accel_sim.technology.tables import check_positive
 
 # Bits a pipeline stage holds, over those of the result: two rows in carry-save form (assumed).
 _ROWS_AT_A_CUT = 2
@@ -32,8 +33,7 @@ def price(
     Raises:
         ValueError: an activity that is not in 0 to 2, a node or supply outside what `node_factors` covers.
     """
-    if not (math.isfinite(activity) and 0 <= activity <= 2):
-        raise ValueError(f"activity = {activity}: must be from 0 to 2")
+    check_activity(activity)
     factors = node_factors(node_nm, voltage_v)
     energy_j, area_um2, leakage_w = 0.0, 0.0, 0.0
     for name, uses in circuit.uses.items():
@@ -53,6 +53,12 @@ def price(
     )
 
 
+def check_activity(activity: float) -> None:
+    """Raise ValueError for an activity that is not in 0 to 2."""
+    if not 0 <= activity <= 2:
+        raise ValueError(f"activity = {activity}: must be from 0 to 2")
+
+
 def built_for(
     clock_hz: float | None,
     node_nm: float,
@@ -63,10 +69,16 @@ def built_for(
     """Return the smallest form of a unit that takes an operation each cycle of the clock (None: at any speed).
 
     build: makes the unit with a kind of carry-propagate adder.
+
+    A clock that leaves less than one inverter between flip-flops gets a stage for each inverter.
+
+    Raises:
+        ValueError: a clock that is not above 0, a node or supply outside what `node_factors` covers.
     """
     slow = build("ripple")
     if clock_hz is None:
         return slow
+    check_positive(clock_hz=clock_hz)
     # A flip-flop before or behind the logic takes its part of the period.
     available_fo4 = 1 / clock_hz / node_factors(node_nm, voltage_v).fo4_s - cell("flip_flop").depth_fo4
     if slow.depth_fo4 <= available_fo4:

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from accel_sim.config.errors import InputError
-from accel_sim.technology.library import ENTRIES, Conditions, quote
-from accel_sim.validation.reference import Parser, ReferenceRow, number, one_of, read_reference, text
+from accel_sim.technology.library import ENTRIES, quote
+from accel_sim.technology.quotes import Conditions
+from accel_sim.validation.reference import (
+    Parser,
+    ReferenceRow,
+    maybe,
+    number,
+    one_of,
+    positive,
+    read_reference,
+    text,
+)
 from accel_sim.validation.report import Report
 
 REFERENCE = Path(__file__).parent / "data" / "arithmetic_published.csv"
@@ -19,26 +29,23 @@ CALIBRATED_WITHIN = 0.12
 ANY_NODE_NM = 45.0
 
 
-def _maybe(cell: str) -> float | None:
-    return number(cell) if cell else None
-
-
 _COLUMNS: dict[str, Parser] = {
     "source": text,
     "row": text,
-    "node_nm": _maybe,
-    "unit": lambda cell: cell and one_of(ENTRIES)(cell),
+    "node_nm": maybe(positive),
+    "unit": maybe(one_of(ENTRIES)),
     "subject": str,
-    "energy_pj": _maybe,
-    "area_um2": _maybe,
+    "energy_pj": maybe(positive),
+    "area_um2": maybe(positive),
 }
 _OPTIONAL: dict[str, Parser] = {
     "certainty": str,
-    "voltage_v": _maybe,
-    "clock_ghz": _maybe,
+    "voltage_v": maybe(positive),
+    "clock_ghz": maybe(positive),
     "options": str,
-    "count": _maybe,
-    "register_bits": _maybe,
+    "operations": maybe(positive),
+    "copies": maybe(positive),
+    "register_bits": maybe(positive),
     "use": one_of(("calibration", "prediction", "none")),
     "note": str,
 }
@@ -54,10 +61,9 @@ def validate(reference: Path | None = None) -> Report:
         InputError: the file cannot be read, or a row is malformed or names a unit that cannot be priced.
     """
     rows = read_reference(reference or REFERENCE, _COLUMNS, _OPTIONAL)
-    priced = [row for row in rows if row["unit"]]
-    if not priced:
+    table = [_line(row) for row in rows if row["unit"]]
+    if not table:
         raise InputError(f"{reference}: no row names a unit (allowed: {', '.join(ENTRIES)})")
-    table = [_line(row) for row in priced]
     wrong = [line for line in table if line["use"] == "calibration" and not _met(line)]
     return Report(
         suite="arithmetic",
@@ -70,7 +76,9 @@ def validate(reference: Path | None = None) -> Report:
 
 
 def ours(row: ReferenceRow) -> tuple[float, float | None]:
-    """Return our energy in pJ and area in um2 of what a row describes, its registers included.
+    """Return our energy in pJ and area in um2 of what a row describes.
+
+    Registers are part of each unit; energy is that of all `operations`, area that of all `copies`.
 
     Raises:
         InputError: the row's subject, options or conditions are not covered.
@@ -87,7 +95,6 @@ def ours(row: ReferenceRow) -> tuple[float, float | None]:
         unit = quote(values["unit"], values["subject"], at, **options)
     except ValueError as error:
         raise InputError(f"{row.place}: {values['unit']} {values['subject']}: {error}") from None
-    count = values.get("count") or 1.0
     energy_pj = next(iter(unit.energy_j.values())) * 1e12
     area_um2 = None if unit.area_mm2 is None else unit.area_mm2 * 1e6
     bits = values.get("register_bits") or 0.0
@@ -95,17 +102,28 @@ def ours(row: ReferenceRow) -> tuple[float, float | None]:
         bit = quote("register", "int1", at)
         energy_pj += bits * bit.energy_j["operation"] * 1e12
         area_um2 = (area_um2 or 0.0) + bits * (bit.area_mm2 or 0.0) * 1e6
-    return energy_pj * count, None if area_um2 is None else area_um2 * max(count, 1.0)
+    energy_pj *= values.get("operations") or 1.0
+    return energy_pj, None if area_um2 is None else area_um2 * (values.get("copies") or 1.0)
 
 
 def _options(cell: str) -> dict[str, float]:
-    pairs = (part.partition("=") for part in cell.split(";") if part)
-    return {name.strip(): number(value) for name, _, value in pairs}
+    options = {}
+    for part in filter(None, (part.strip() for part in cell.split(";"))):
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise ValueError(f"options = {cell}: must be written NAME=NUMBER, several with ';' between them")
+        try:
+            options[name.strip()] = number(value)
+        except ValueError as error:
+            raise ValueError(f"options: {part}: {error}") from None
+    return options
 
 
 def _line(row: ReferenceRow) -> dict[str, Any]:
     energy_pj, area_um2 = ours(row)
     published_pj, published_um2 = row["energy_pj"], row["area_um2"]
+    if row.values.get("use") == "calibration" and published_pj is None:
+        raise InputError(f"{row.place}: use = calibration: needs an energy_pj")
     return {
         "source": row["source"],
         "row": row["row"],
@@ -149,12 +167,23 @@ def _summary(
     )
     sentences = [f"Within a factor of two: {' and '.join(_within_two(table))}."]
     for source in dict.fromkeys(line["source"] for line in table):
-        mine = [line for line in table if line["source"] == source and line["use"] != "calibration"]
-        parts = [
-            f"{what} {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} rows)"
-            for what in ("energy", "area")
-            if (ratios := [line[f"{what}_ratio"] for line in mine if line[f"{what}_ratio"] is not None])
-        ]
+        mine = [line for line in table if line["source"] == source]
+        parts = [f"{what} {spread(found)}" for what in ("energy", "area") if (found := ratios(mine, what))]
         if parts:
             sentences.append(f"{source}: ours over published, median (range): {'; '.join(parts)}.")
     return (verdict, *sentences)
+
+
+def ratios(lines: Sequence[dict[str, Any]], what: Literal["energy", "area"]) -> list[float]:
+    """Return ours over published of the lines that predict: calibration is on energy only, never on area."""
+    return [
+        line[f"{what}_ratio"]
+        for line in lines
+        if line[f"{what}_ratio"] is not None and not (what == "energy" and line["use"] == "calibration")
+    ]
+
+
+def spread(found: Sequence[float]) -> str:
+    """Return median, range and number of ratios as text."""
+    rows = f"{len(found)} row{'s' if len(found) > 1 else ''}"
+    return f"{median(found):.2f} ({min(found):.2f} to {max(found):.2f}, {rows})"

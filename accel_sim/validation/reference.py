@@ -65,6 +65,19 @@ def number(cell: str) -> float:
     return value
 
 
+def positive(cell: str) -> float:
+    """Return a cell that must be a finite number above 0."""
+    value = number(cell)
+    if value <= 0:
+        raise ValueError("must be above 0")
+    return value
+
+
+def maybe(parse: Parser) -> Parser:
+    """Return a parser of cells that may be empty, which gives None, and else are what `parse` accepts."""
+    return lambda cell: parse(cell) if cell else None
+
+
 def size(cell: str) -> int:
     """Return a cell that must be a count from 1 to 2**20, so that a product of three still fits int64."""
     value = whole_number(cell)

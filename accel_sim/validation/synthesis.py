@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,15 @@ from typing import Any
 from accel_sim.config.errors import InputError
 from accel_sim.technology.circuits.circuit import area_um2, cells
 from accel_sim.technology.pricing import price
-from accel_sim.validation.reference import ReferenceRow, number, read_reference, text
+from accel_sim.validation.reference import (
+    Parser,
+    ReferenceRow,
+    maybe,
+    one_of,
+    positive,
+    read_reference,
+    text,
+)
 from accel_sim.validation.report import Report
 from accel_sim.validation.tensor_arrays import CARRY_SAVE, PLAIN, REPLACES, Pe, opt4c_pe
 
@@ -36,21 +44,16 @@ REPORT_ACTIVITY = 0.1
 _PLAIN_PE = "OPT1/systolic_array_os/mac_pe"
 _PLAIN_PE_REGISTERS = cells(flip_flop=16, flip_flop_reset=32)
 
-
-def _maybe(cell: str) -> float | None:
-    return number(cell) if cell else None
-
-
-_COLUMNS: Mapping[str, Callable[[str], Any]] = {
+_COLUMNS: Mapping[str, Parser] = {
     "variant": text,
     "design": text,
-    "clock_ns": number,
-    "timing_met": str,
-    "cell_area_um2": _maybe,
-    "comb_area_um2": _maybe,
-    "noncomb_area_um2": _maybe,
-    "dynamic_mW": _maybe,
-    "leakage_mW": _maybe,
+    "clock_ns": positive,
+    "timing_met": maybe(one_of(("True", "False"))),
+    "cell_area_um2": maybe(positive),
+    "comb_area_um2": maybe(positive),
+    "noncomb_area_um2": maybe(positive),
+    "dynamic_mW": maybe(positive),
+    "leakage_mW": maybe(positive),
 }
 
 
@@ -84,24 +87,29 @@ def validate(reference: Path | None = None) -> Report:
     """Return predicted and synthesized ratios of OPT1 to plain arrays, and areas per PE of the other engines.
 
     Raises:
-        InputError: the file cannot be read, a row is malformed, or no plain array met its timing.
+        InputError: the file cannot be read, a row is malformed, or a plain array or every OPT1 array has no
+            row that met its timing.
     """
+    source = str(reference or REFERENCE.name)
     rows = [row for row in read_reference(reference or REFERENCE, _COLUMNS) if _usable(row)]
-    library = calibrate(rows, str(reference or REFERENCE.name))
+    library = calibrate(rows, source)
     table = [line for variant in CARRY_SAVE for line in _comparisons(rows, variant, library)]
+    if not table:
+        raise InputError(f"{source}: no row of an OPT1 array that met its timing ({', '.join(CARRY_SAVE)})")
     wrong = [line for line in table if not line["met"]]
     return Report(
         suite="synthesis",
-        reference=str(reference) if reference else REFERENCE.name,
-        columns=tuple(table[0]) if table else ("variant",),
+        reference=source,
+        columns=tuple(table[0]),
         rows=(*table, *_others(rows, library)),
-        passed=bool(table) and not wrong,
+        passed=not wrong,
         summary=_summary(table, wrong, library),
     )
 
 
 def _usable(row: ReferenceRow) -> bool:
-    return row["timing_met"] == "True" and row["cell_area_um2"] is not None
+    areas = ("cell_area_um2", "comb_area_um2", "noncomb_area_um2")
+    return row["timing_met"] == "True" and None not in [row[area] for area in areas]
 
 
 def _fastest(rows: Sequence[ReferenceRow], variant: str) -> ReferenceRow | None:
@@ -207,7 +215,7 @@ def _others(rows: Sequence[ReferenceRow], library: Library) -> list[dict[str, An
     """Return area per PE of the engines without a plain counterpart of their shape: not gated."""
     lines = []
     for row in rows:
-        shape = re.search(r"_n(\d+)$", row["design"])
+        shape = re.search(r"_n([1-9][0-9]*)$", row["design"])
         if shape is None or not row["variant"].startswith(("OPT2", "OPT3", "OPT4")):
             continue
         shortest = min(
@@ -233,7 +241,7 @@ def _others(rows: Sequence[ReferenceRow], library: Library) -> list[dict[str, An
 def _summary(
     table: Sequence[dict[str, Any]], wrong: Sequence[dict[str, Any]], library: Library
 ) -> tuple[str, ...]:
-    worst = max((abs(line["area_off"]) for line in table), default=0.0)
+    worst = max(abs(line["area_off"]) for line in table)
     leakage = max((abs(line["leakage_off"]) for line in table if line["leakage_off"] is not None), default=0.0)
     energies = [abs(line["energy_off"]) for line in table if line["energy_off"] is not None]
     inside = sum(off <= BOUND for off in energies)

@@ -60,7 +60,7 @@ def number_format(name: str) -> NumberFormat:
     if name in _NAMED:
         bits, exponent, mantissa = _NAMED[name]
         return NumberFormat(name, "float", bits, exponent, mantissa)
-    match = re.fullmatch(r"(u?int)([1-9]\d?)", name)
+    match = re.fullmatch(r"(u?int)([1-9][0-9]?)", name)
     if match and int(match[2]) <= 64:
         return NumberFormat(name, match[1], int(match[2]))
     known = [*_NAMED, *_ALIASES, "int4", "int8", "int16", "int32", "uint8"]

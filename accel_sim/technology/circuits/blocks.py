@@ -30,8 +30,13 @@ def shifter(bits: int, places: int) -> Circuit:
 
 
 def lookup_table(entries: int, bits: int, readers: int = 1) -> Circuit:
-    """Return a table of `entries` words held in flip-flops and read by `readers` independent selectors."""
-    return register(entries * bits) + selector(entries, bits).times(readers)
+    """Return a table of `entries` words held in flip-flops and read by `readers` independent selectors.
+
+    One use is a read by every reader; the flip-flops are clocked only when the table is written.
+    """
+    parts = storage(entries, bits, readers)
+    read = cells({}, mux2=readers * bits * math.log2(entries))
+    return Circuit(parts.cells.cells, read.uses, parts.cells.depth_fo4)
 
 
 @dataclass(frozen=True, slots=True)

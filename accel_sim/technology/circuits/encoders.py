@@ -5,6 +5,11 @@ from __future__ import annotations
 from accel_sim.technology.circuits.circuit import NOTHING, Circuit, cells
 
 
+def booth_digits(bits: int, signed: bool) -> int:
+    """Return the radix-4 Booth digits of an operand: one for two bits, and one more when it has no sign."""
+    return (bits + 1) // 2 if signed else bits // 2 + 1
+
+
 def booth_encoder(digits: int) -> Circuit:
     """Return the recoding of overlapping triples of bits into `digits` radix-4 digits in {-2 ... 2}.
 

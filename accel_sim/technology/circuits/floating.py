@@ -77,8 +77,8 @@ def converter(source: NumberFormat, target: NumberFormat) -> Circuit:
     """Return the conversion of a value to another format.
 
     An integer becomes a float by its leading zero and a shift, a float an integer by a shift; both round. A
-    float becomes a narrower one by rounding and moving the exponent's bias; a wider one, or an integer of
-    another width, is only wires.
+    float becomes a narrower one by rounding, and a bias is added where the exponents differ in width; an
+    integer of another width is only wires.
     """
     if source.kind == "float" and target.kind == "float":
         narrower = target.mantissa_bits < source.mantissa_bits

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 from accel_sim.technology.circuits.circuit import NOTHING, Circuit, area_um2, cells
-from accel_sim.technology.circuits.encoders import booth_encoder
+from accel_sim.technology.circuits.encoders import booth_digits, booth_encoder
 from accel_sim.technology.circuits.reduction import Columns, reduce_columns, row, stack
 
 Carry = Literal["ripple", "prefix"]
@@ -65,7 +65,7 @@ def partial_products(a_bits: int, b_bits: int, recoding: Recoding, signed: bool)
     if recoding == "none":
         columns = stack(*(row(a_bits, offset) for offset in range(b_bits)))
         return cells({"and2": 1}, and2=a_bits * b_bits), columns
-    digits = (b_bits + 1) // 2 if signed else b_bits // 2 + 1
+    digits = booth_digits(b_bits, signed)
     select = cells({"booth_select": 1}, booth_select=(a_bits + 1) * digits)
     rows = [row(a_bits + 2, 2 * i) for i in range(digits)]
     completions = [row(1, 2 * i) for i in range(digits)]
@@ -125,7 +125,7 @@ def _sum_of_products(
         forms = [_sum_of_products(wide, narrow, terms, sum_bits, width, carry, form, signed) for form in _FORMS]
         return min(forms, key=area_um2)
     circuit, columns = partial_products(a_bits, b_bits, recoding, signed)
-    reduced = reduce_columns(stack(*[columns] * terms, row(sum_bits)), width)
+    reduced = reduce_columns(stack([terms * dots for dots in columns], row(sum_bits)), width)
     return circuit.times(terms).then(reduced.circuit).then(_last_adder(reduced.columns, carry))
 
 
@@ -143,7 +143,7 @@ def carry_save_accumulate(a_bits: int, b_bits: int, sum_bits: int) -> Circuit:
 def adder_tree(inputs: int, bits: int, carry: Carry = "ripple") -> Circuit:
     """Return the sum of `inputs` integers of `bits` bits, reduced in carry-save form."""
     width = bits + (inputs - 1).bit_length()
-    reduced = reduce_columns(stack(*[row(bits)] * inputs), width)
+    reduced = reduce_columns([inputs] * bits, width)
     return reduced.circuit.then(_last_adder(reduced.columns, carry))
 
 
