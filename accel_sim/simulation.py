@@ -34,7 +34,7 @@ from accel_sim.workload import (
 )
 from accel_sim.workload.operators import Attention, macs
 
-Fidelity = Literal["roofline", "tile"]
+Fidelity = Literal["roofline", "tile", "cycle"]
 FIDELITIES: tuple[str, ...] = get_args(Fidelity)
 # Decode steps between two simulated contexts are interpolated while a third between them is met this closely.
 INTERPOLATION_TOLERANCE = 1e-3
@@ -54,7 +54,8 @@ def simulate(
         design: a `Design`, the path of a YAML file, or the name of a shipped design.
         workload: a `Workload`, a path, or the name of a shipped workload.
         overrides: values by dotted path; a path that begins with `workload.` is one of the workload's.
-        fidelity: `roofline` (closed-form lower bound) or `tile` (event-driven over tiles).
+        fidelity: `roofline` (closed-form lower bound), `tile` (event-driven over tiles, memory by bandwidth) or
+            `cycle` (the same, memory command by command).
         fold: skip what repeats exactly; the result is the same, only sooner there.
 
     Raises:
@@ -72,7 +73,7 @@ def simulate(
             raise InputError("overrides of a workload need its file or name, not a loaded workload")
     else:
         workload = load_workload(workload, overrides=on_workload)
-    machine = resolve(design)
+    machine = resolve(design, commands=fidelity == "cycle")
     run = partial(_roofline_stage, machine) if fidelity == "roofline" else partial(_tile_stage, machine, fold)
     stages = _stages(workload, run)
     return Result(

@@ -23,6 +23,7 @@ from accel_sim.technology.cost import Certainty
 from accel_sim.workload.formats import NumberFormat
 
 if TYPE_CHECKING:
+    from accel_sim.hardware.dram.patterns import Channels
     from accel_sim.hardware.pim.device import PimDevice
 
 Int64Array = NDArray[np.int64]
@@ -164,12 +165,26 @@ class ChannelModel:
     cost: Callable[[Any, Surroundings], ComponentCost]
 
 
+def _as_fast_as_streaming(spec: Any, run: int, write: bool) -> float:
+    return 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryModel(ChannelModel):
-    """Off-chip memory that holds weights, KV cache and what does not fit on chip."""
+    """Off-chip memory that holds weights, KV cache and what does not fit on chip.
+
+    Attributes:
+        slowdown: by how much a transfer in pieces of so many contiguous bytes (reading, or writing) is slower
+            than one that streams; at least 1.
+        channels: what the command-level model simulates; raises ValueError where it cannot. None for a kind
+            without commands.
+    """
+
+    slowdown: Callable[[Any, int, bool], float] = _as_fast_as_streaming
+    channels: Callable[[Any], Channels] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PimModel(MemoryModel):
     """Off-chip memory whose banks multiply matrices that lie in them with vectors from the chip.
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 from accel_sim.config.errors import InputError
 from accel_sim.config.units import format_si
-from accel_sim.hardware.component import ChannelModel, ComponentSpec, MatrixModel, PimModel, VectorModel
+from accel_sim.hardware.component import (
+    ChannelModel,
+    ComponentSpec,
+    MatrixModel,
+    MemoryModel,
+    PimModel,
+    VectorModel,
+)
 from accel_sim.hardware.design import Component, Design, MappingPolicy
 from accel_sim.hardware.pim.device import PimDevice
+from accel_sim.mapping.memory_blocks import block_s
 
 # The unit of time: every duration is rounded up to 1/1024 cycle of the chip's clock. Cycles of that clock are
 # exact; a transfer is off by less than a thousandth of a cycle.
@@ -30,16 +38,24 @@ class Channel:
         ticks_per_byte: service time of a byte.
         latency_ticks: from the end of service to arrival.
         quantum_ticks: service before another request has its turn.
+        slowdown: of a transfer in pieces of so many contiguous bytes, reading or writing, over one that streams.
+        block_ticks: service time of a transfer at command level, from its bytes, those of a piece, and whether
+            it writes; None where a bandwidth stands for commands.
     """
 
     name: str
     ticks_per_byte: float
     latency_ticks: int
     quantum_ticks: int
+    slowdown: Callable[[int, bool], float] | None = None
+    block_ticks: Callable[[int, int, bool], int] | None = None
 
     def ticks(self, count: int, run: int, write: bool) -> int:
         """Return the service time of a transfer of `count` bytes in pieces of `run` contiguous ones."""
-        return math.ceil(count * self.ticks_per_byte)
+        if self.block_ticks is not None:
+            return self.block_ticks(count, run, write)
+        slowdown = self.slowdown(run, write) if self.slowdown is not None and 0 < run < count else 1.0
+        return math.ceil(count * self.ticks_per_byte * slowdown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +141,14 @@ class Machine:
         return self.vector.kind.model
 
 
-def resolve(design: Design) -> Machine:
+def resolve(design: Design, *, commands: bool = False) -> Machine:
     """Return the machine of a design. Without a buffer for partial sums the scratchpad gives up a part.
 
+    commands: price transfers to and from memory by the commands they take instead of by a bandwidth.
+
     Raises:
-        InputError: a memory or link that is too slow to count its ticks.
+        InputError: a memory or link that is too slow to count its ticks, or one without commands that are
+            asked for.
     """
     scratchpad = design.scratchpad.spec
     accumulator = design.accumulator.spec if design.accumulator else None
@@ -144,7 +163,7 @@ def resolve(design: Design) -> Machine:
         design=design,
         matrix=design.matrix,
         vector=design.vector,
-        memory=_channel(design, design.memory, slowest),
+        memory=_memory(design, slowest, commands),
         link=_channel(design, design.link, slowest) if design.link else None,
         tile_bytes=capacity if accumulator else capacity - sums,
         accumulator_bytes=sums,
@@ -170,6 +189,30 @@ def _attribute(spec: object, name: str) -> int:
 
 def _energy(events: Mapping[str, float]) -> float:
     return events.get("read_bytes", 0.0)
+
+
+def _memory(design: Design, slowest_ticks_per_byte: float, commands: bool) -> Channel:
+    """Return the memory's channel, with what its access patterns or its commands take."""
+    component = design.memory
+    model, spec = component.kind.model, component.spec
+    assert isinstance(model, MemoryModel)
+    channel = _channel(design, component, slowest_ticks_per_byte)
+    if not commands:
+        return replace(channel, slowdown=partial(model.slowdown, spec))
+    place = f"{design.document.place((component.name,))}: {component.name}"
+    if model.channels is None:
+        return channel
+    try:
+        channels = model.channels(spec)
+    except ValueError as error:
+        raise InputError(f"{place}: {error} (fidelity 'cycle' simulates them)") from None
+    ticks_per_s = design.clock_hz * TICKS_PER_CYCLE
+
+    def block_ticks(count: int, run: int, write: bool) -> int:
+        ports = count * slowest_ticks_per_byte
+        return math.ceil(max(block_s(channels, count, run, write) * ticks_per_s, ports))
+
+    return replace(channel, block_ticks=block_ticks)
 
 
 def _channel(design: Design, component: Component, slowest_ticks_per_byte: float) -> Channel:

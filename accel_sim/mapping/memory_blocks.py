@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -20,7 +19,7 @@ import numpy as np
 from accel_sim.engine.access_patterns import AccessStream
 from accel_sim.engine.channel_run import run_channel
 from accel_sim.hardware.dram import ResolvedPreset, all_presets, load_preset
-from accel_sim.hardware.dram.patterns import TABLE
+from accel_sim.hardware.dram.patterns import TABLE, Channels
 
 # Refresh intervals that a block is repeated for, and requests simulated at most.
 _INTERVALS = 4
@@ -32,33 +31,19 @@ _REGION_BYTES = 1 << 30
 _RUNS = tuple(1 << i for i in range(13))
 
 
-@dataclass(frozen=True, slots=True)
-class Channels:
-    """Identical channels as a design has them.
-
-    Attributes:
-        preset: name of the timing preset.
-        count: channels.
-        bandwidth_bytes_per_s: peak of one; the preset's clock is scaled to it.
-    """
-
-    preset: str
-    count: int
-    bandwidth_bytes_per_s: float
-
-    def block_s(self, count: int, run: int, write: bool) -> float:
-        """Return how long a transfer of `count` bytes in pieces of `run` contiguous ones holds the channels."""
-        if count <= 0:
-            return 0.0
-        preset = load_preset(self.preset)
-        burst = preset.preset.burst_bytes
-        runs, run_bursts = math.ceil(count / run), math.ceil(run / burst)
-        if run_bursts >= self.count:
-            share = math.ceil(run_bursts / self.count)
-        else:
-            runs, share = math.ceil(runs * run_bursts / self.count), 1
-        clocks = block_clocks(self.preset, runs * share, share, write)
-        return clocks * preset.tck_s * preset.peak_bytes_per_s / self.bandwidth_bytes_per_s
+def block_s(channels: Channels, count: int, run: int, write: bool) -> float:
+    """Return how long a transfer of `count` bytes in pieces of `run` contiguous ones holds the channels."""
+    if count <= 0:
+        return 0.0
+    preset = load_preset(channels.preset)
+    burst = preset.preset.burst_bytes
+    runs, run_bursts = math.ceil(count / run), math.ceil(run / burst)
+    if run_bursts >= channels.count:
+        share = math.ceil(run_bursts / channels.count)
+    else:
+        runs, share = math.ceil(runs * run_bursts / channels.count), 1
+    clocks = block_clocks(channels.preset, runs * share, share, write)
+    return clocks * preset.tck_s * preset.peak_bytes_per_s / channels.bandwidth_bytes_per_s
 
 
 @lru_cache(maxsize=65536)

@@ -144,9 +144,7 @@ def _write_inputs(streams: Streams, segment: Segment, reads: Sequence[Edge | Non
             waits += ready
             continue
         arrived = streams.builder.token()
-        streams.transfer(
-            streams.load, source.place, source.tensor.bytes, waits=ready, posts=[(arrived, 1)]
-        )
+        streams.transfer(streams.load, source.place, source.tensor.bytes, waits=ready, posts=[(arrived, 1)])
         waits.append((arrived, 1))
     return waits
 
@@ -192,7 +190,13 @@ def _write_results(
         stream = streams.store
         stored = streams.builder.token()
         streams.transfer(
-            stream, segment.place, segment.output.bytes, write=True, waits=[(done, 1)], posts=[(stored, 1)], mark=True
+            stream,
+            segment.place,
+            segment.output.bytes,
+            write=True,
+            waits=[(done, 1)],
+            posts=[(stored, 1)],
+            mark=True,
         )
         done = stored
     streams.sync(stream, waits=[(done, 1)], posts=[(edge.token, edge.rows) for edge in writes])

@@ -98,9 +98,7 @@ class _Checker:
         self.preset = preset
         self.role = {name: command.role for name, command in preset.standard.commands.items()}
         levels = preset.standard.levels
-        self.scope = {
-            name: levels.index(command.scope) for name, command in preset.standard.commands.items()
-        }
+        self.scope = {name: levels.index(command.scope) for name, command in preset.standard.commands.items()}
         nodes = [prod(preset.counts[: level + 1]) for level in range(len(levels))]
         self.below = [nodes[-1] // n for n in nodes]
         self.rules: dict[str, list[Rule]] = defaultdict(list)

@@ -1,11 +1,12 @@
-"""Off-chip DRAM at bandwidth level: peak, efficiency and latency, all channels interleaved."""
+"""Off-chip DRAM, all channels interleaved: sustained rates of a command-level model, or a stated efficiency."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from accel_sim.config.errors import did_you_mean
 from accel_sim.config.units import ByteCount, BytesPerSecond, Count, Seconds, Watts
 from accel_sim.hardware.component import (
     ComponentCost,
@@ -14,13 +15,59 @@ from accel_sim.hardware.component import (
     Surroundings,
     component,
 )
+from accel_sim.hardware.dram import all_presets, load_preset
+from accel_sim.hardware.dram.patterns import (
+    PRESET_OF_STANDARD,
+    Channels,
+    efficiency,
+    random_latency_s,
+    streaming_efficiency,
+)
 from accel_sim.technology import dram as dram_cost
 from accel_sim.technology import dram_interface_area_mm2, weakest
 
 
 def bandwidth_bytes_per_s(spec: Dram) -> float:
-    """Return what all channels together sustain."""
-    return spec.channels * spec.channel_bandwidth * spec.efficiency
+    """Return what all channels together sustain when they stream."""
+    return spec.channels * spec.channel_bandwidth * _efficiency(spec)
+
+
+def _efficiency(spec: Dram) -> float:
+    if spec.efficiency is not None:
+        return spec.efficiency
+    assert spec.timing is not None  # `Dram` has checked
+    return streaming_efficiency(spec.timing)
+
+
+def latency_s(spec: Dram) -> float:
+    """Return the latency given, or that of a read from a closed row in an idle channel."""
+    if spec.latency is not None:
+        return spec.latency
+    return random_latency_s(spec.timing) if spec.timing is not None else 0.0
+
+
+def slowdown(spec: Dram, run: int, write: bool) -> float:
+    """Return by how much transfers in pieces of `run` contiguous bytes are slower than streaming."""
+    if spec.efficiency is not None or spec.timing is None:
+        return 1.0
+    burst = load_preset(spec.timing).preset.burst_bytes
+    run_bursts = max(1.0, -(-run // burst) / spec.channels)
+    return max(1.0, streaming_efficiency(spec.timing) / efficiency(spec.timing, run_bursts, write))
+
+
+def channels(spec: Dram) -> Channels:
+    """Return the channels as the command-level model takes them.
+
+    Raises:
+        ValueError: an efficiency stands for the commands, or the standard has no timing preset.
+    """
+    if spec.efficiency is not None:
+        raise ValueError(
+            f"efficiency = {spec.efficiency:g}: stands for the commands of the memory; leave it out"
+        )
+    if spec.timing is None:
+        raise ValueError(f"standard = {spec.standard}: has no timing preset; give 'preset'")
+    return Channels(spec.timing, spec.channels, spec.channel_bandwidth)
 
 
 def cost(spec: Dram, chip: Surroundings) -> ComponentCost:
@@ -40,23 +87,30 @@ def cost(spec: Dram, chip: Surroundings) -> ComponentCost:
     "dram",
     MemoryModel(
         bandwidth_bytes_per_s=bandwidth_bytes_per_s,
-        latency_s=lambda spec: spec.latency,
+        latency_s=latency_s,
         quantum_bytes=lambda spec: spec.interleave,
         cost=cost,
+        slowdown=slowdown,
+        channels=channels,
     ),
 )
 class Dram(ComponentSpec):
     """Off-chip memory seen as one pipe, since addresses interleave over all channels.
 
-    Leaves out: rows, banks, refresh and read-write turnarounds, which `efficiency` stands for.
+    What it sustains by access pattern comes from the command-level model of `hardware.dram` (at fidelity `tile` as
+    a table of rates, at `cycle` block by block), unless an `efficiency` is given. Leaves out at both: turnarounds
+    between loads and stores that share the channels.
 
     Attributes:
         standard: its energy and interface, such as `hbm2e` or `lpddr5`.
         channels: independent channels.
         channel_bandwidth: peak of one channel.
         channel_bits: data width of one channel, for the interface's area.
-        efficiency: sustained over peak bandwidth.
-        latency: from the end of a transfer on the bus to its use.
+        preset: timing preset of the command-level model; by default the one that stands for the standard. Its
+            clock is scaled to `channel_bandwidth`.
+        efficiency: sustained over peak bandwidth, in place of the command-level model.
+        latency: from the end of a transfer on the bus to its use; by default that of a read from a closed row in
+            an idle channel, without the controller's.
         capacity: bytes in all.
         interleave: bytes served to one request before the next has its turn.
         background_power: refresh and standby power of the devices.
@@ -67,8 +121,9 @@ class Dram(ComponentSpec):
     channels: Count = Field(default=1, le=2**12)
     channel_bandwidth: BytesPerSecond
     channel_bits: Count = Field(default=64, le=2**16)
-    efficiency: Annotated[float, Field(gt=0, le=1)] = 1.0
-    latency: Seconds = 0.0
+    preset: str | None = None
+    efficiency: Annotated[float, Field(gt=0, le=1)] | None = None
+    latency: Seconds | None = None
     capacity: ByteCount
     interleave: ByteCount = Field(default=4096, le=2**24)
     background_power: Watts = 0.0
@@ -78,3 +133,24 @@ class Dram(ComponentSpec):
     def _known_standard(cls, value: str) -> str:
         dram_cost(value)
         return value
+
+    @field_validator("preset")
+    @classmethod
+    def _known_preset(cls, value: str | None) -> str | None:
+        if value is not None and value not in all_presets():
+            raise ValueError(f"unknown timing preset{did_you_mean(value, all_presets())}")
+        return value
+
+    @model_validator(mode="after")
+    def _has_a_rate(self) -> Dram:
+        if self.efficiency is None and self.timing is None:
+            known = ", ".join(PRESET_OF_STANDARD)
+            raise ValueError(
+                f"{self.standard} has no timing preset (those that have: {known}); give 'preset' or 'efficiency'"
+            )
+        return self
+
+    @property
+    def timing(self) -> str | None:
+        """Name of the timing preset, None where there is none."""
+        return self.preset or PRESET_OF_STANDARD.get(self.standard)

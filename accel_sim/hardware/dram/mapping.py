@@ -70,7 +70,9 @@ def address_mapping(
         position = taken.get(name, 0)
         if low:
             if name != "column" or position or not low.isdigit() or not 0 < int(low) < bits[name]:
-                raise ValueError(f"'{piece}': only the column's low part is given with its bits, 1 to {bits['column'] - 1}")
+                raise ValueError(
+                    f"'{piece}': only the column's low part is given with its bits, 1 to {bits['column'] - 1}"
+                )
             width = int(low)
         else:
             width = bits[name] - position

@@ -32,6 +32,21 @@ PRESET_OF_STANDARD = {
 
 
 @dataclass(frozen=True, slots=True)
+class Channels:
+    """Identical channels as a design has them.
+
+    Attributes:
+        preset: name of the timing preset.
+        count: channels.
+        bandwidth_bytes_per_s: peak of one; the preset's clock is scaled to it.
+    """
+
+    preset: str
+    count: int
+    bandwidth_bytes_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Sustained:
     """Figures of one pattern.
 

@@ -71,11 +71,23 @@ class Policy(BaseModel):
     def _agrees(self) -> Policy:
         staged = self.front == "staged"
         pairs = [
-            (staged == (self.queues == "shared"), "queues: a staged front has queues per_bank or per_rank, a direct one shared"),
-            (staged == (self.drain == "watermarks"), "drain: a staged front drains full_or_idle, a direct one by watermarks"),
+            (
+                staged == (self.queues == "shared"),
+                "queues: a staged front has queues per_bank or per_rank, a direct one shared",
+            ),
+            (
+                staged == (self.drain == "watermarks"),
+                "drain: a staged front drains full_or_idle, a direct one by watermarks",
+            ),
             (self.unified and not staged, "unified: only a staged front has a unified buffer"),
-            (not staged and self.order == "round_robin", "order: round_robin goes over command queues (front: staged)"),
-            (not staged and self.issue == "second_of_other_kind", "issue: second_of_other_kind needs front: staged"),
+            (
+                not staged and self.order == "round_robin",
+                "order: round_robin goes over command queues (front: staged)",
+            ),
+            (
+                not staged and self.issue == "second_of_other_kind",
+                "issue: second_of_other_kind needs front: staged",
+            ),
             (staged and self.issue == "row_and_column", "issue: row_and_column needs front: direct"),
             (staged and self.refresh == "simultaneous", "refresh: simultaneous needs front: direct"),
             (staged and self.activated_first, "activated_first: needs front: direct"),

@@ -159,7 +159,9 @@ def _check_commands(standard: Standard, document: Document) -> None:
         if command.scope not in standard.levels:
             raise document.error(("commands", name, "scope"), f"{command.scope} is not one of the levels")
         if command.role != "other" and roles.count(command.role) > 1:
-            raise document.error(("commands", name, "role"), f"{command.role} is the role of another command too")
+            raise document.error(
+                ("commands", name, "role"), f"{command.role} is the role of another command too"
+            )
     for index, row in enumerate(standard.constraints):
         here = ("constraints", index)
         if row.level not in standard.levels:
@@ -224,7 +226,9 @@ def _check_conditions(
 def _counts(standard: Standard, preset: Preset, document: Document, at: Sequence[str]) -> tuple[int, ...]:
     for level in preset.counts:
         if level not in standard.levels[1:]:
-            raise document.error((*at, "counts", level), f"unknown level{did_you_mean(level, standard.levels[1:])}")
+            raise document.error(
+                (*at, "counts", level), f"unknown level{did_you_mean(level, standard.levels[1:])}"
+            )
     for level in standard.levels[1:]:
         if level not in preset.counts:
             raise document.error((*at, "counts"), f"the number of each {level} is missing")

@@ -76,7 +76,9 @@ def _with_base(document: Document) -> Document:
     base = own.pop("based_on")
     if base not in protocol_names():
         place = document.place(("based_on",))
-        raise InputError(f"{place}: based_on = {base}: is not a protocol{did_you_mean(str(base), protocol_names())}")
+        raise InputError(
+            f"{place}: based_on = {base}: is not a protocol{did_you_mean(str(base), protocol_names())}"
+        )
     return document.with_data(_merged(_with_base(load_document(FOLDER / f"{base}.yaml")).data, own))
 
 
