@@ -28,7 +28,7 @@ def operator_frame(result: Result) -> pd.DataFrame:
     for stage in result.stages:
         for record in stage.records:
             latency = stage.weight * record.latency_s
-            peak = result.design.peak_macs_per_s * record.active_s
+            peak = result.peak_macs_per_s * record.active_s
             rows.append(
                 {
                     "stage": stage.name,

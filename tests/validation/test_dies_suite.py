@@ -44,5 +44,7 @@ def test_a_table_of_ones_own_is_compared_with_ones_own_design(tmp_path: Path) ->
 
 def test_a_component_that_is_not_there_is_one_error_with_its_line(tmp_path: Path) -> None:
     path = written(tmp_path, "edge_npu,arrays,npus,2,mine,measured")
-    with pytest.raises(InputError, match=r"dies.csv:2: components = npus: is not in edge_npu \(did you mean 'npu'"):
+    with pytest.raises(
+        InputError, match=r"dies.csv:2: components = npus: is not in edge_npu \(did you mean 'npu'"
+    ):
         run_suite("dies", path)
