@@ -44,6 +44,10 @@ SUITES: dict[str, Suite] = {
         "accel_sim.validation.dies",
         "Area trees of designs against the published parts of the chips they are like.",
     ),
+    "eager": Suite(
+        "accel_sim.validation.kernel_overhead",
+        "Small-batch latencies of GPUs as rooflines with kernel launches against measured ones.",
+    ),
 }
 
 
