@@ -16,7 +16,7 @@ from typing import Any
 
 from accel_sim.config.errors import InputError
 from accel_sim.hardware.design import load_design
-from accel_sim.hardware.kernels import launches
+from accel_sim.hardware.kernels import Execution, launches
 from accel_sim.results.result import Result
 from accel_sim.simulation import simulate
 from accel_sim.validation.reference import (
@@ -87,14 +87,15 @@ def validate(reference: Path | None = None) -> Report:
     """Return predicted beside measured latencies; the calibration's own rows come first and are marked.
 
     Fails when the models of the calibration do not have the parameters that were measured, or when the kernels
-    counted for them are more than the profiled ones or less than LEAST_COUNTED of them. Errors of prediction are
-    shown and decide nothing.
+    counted for them are more than the profiled ones or less than LEAST_COUNTED of them. Errors of prediction
+    are shown and decide nothing.
 
     Args:
         reference: a CSV file with the columns of `small_batch_latency.md`; None for the shipped one.
 
     Raises:
-        InputError: the file cannot be read, a row is malformed, or names a machine or workload that is not there.
+        InputError: the file cannot be read, a row is malformed, or names a machine or workload that is not
+            there.
     """
     fixed = [_own_row(row) for row in _calibration()]
     predicted = [_predicted_row(row) for row in read_reference(reference or REFERENCE, _PREDICTED)]
@@ -155,7 +156,7 @@ def _predicted_row(row: ReferenceRow) -> dict[str, Any]:
 
 
 def _line(
-    machine: str, framework: str, execution: str, workload: Workload, measured_s: float
+    machine: str, framework: str, execution: Execution, workload: Workload, measured_s: float
 ) -> dict[str, Any]:
     overhead = launch_overhead()
     design = load_design(machine)
@@ -191,7 +192,7 @@ def _range(overhead: LaunchOverhead) -> tuple[float, float, float]:
     return overhead.low_s, overhead.median_s, overhead.high_s
 
 
-def _run(component: str, machine: str, execution: str, workload: Workload, overhead_s: float) -> Result:
+def _run(component: str, machine: str, execution: Execution, workload: Workload, overhead_s: float) -> Result:
     settings = {f"{component}.execution": execution, f"{component}.launch_overhead": overhead_s}
     return simulate(machine, workload, overrides=settings)
 
@@ -202,8 +203,9 @@ def _summary(
     low, middle, high = (seconds * 1e6 for seconds in _range(launch_overhead()))
     watts = [line["power_w"] / line["power_w_measured"] for line in fixed]
     sentences = [
-        f"A kernel in eager PyTorch takes {middle:.1f} us ({low:.1f} to {high:.1f}) in {len(fixed)} decode steps "
-        f"on an H200; operators account for {min(counted):.0%} to {max(counted):.0%} of the kernels profiled.",
+        f"A kernel in eager PyTorch takes {middle:.1f} us ({low:.1f} to {high:.1f}) in {len(fixed)} decode "
+        f"steps on an H200; operators account for {min(counted):.0%} to {max(counted):.0%} of the kernels "
+        "profiled.",
         _statistics("The calibration itself", fixed),
     ]
     for execution, why in (
