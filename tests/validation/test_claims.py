@@ -17,7 +17,11 @@ name: {name}
 clock: 1 GHz
 technology: {{node: 7 nm}}
 gpu:
-  {{type: roofline_machine, peak: {{fp16: 1000 TFLOP/s}}, bandwidth: {bandwidth}, capacity: 1 TiB, busy_power: 1 W}}
+  type: roofline_machine
+  peak: {{fp16: 1 PFLOP/s}}
+  bandwidth: {bandwidth}
+  capacity: 1 TiB
+  busy_power: 1 W
 """
 HEAD = """\
 title: A paper
