@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from accel_sim.closed_form import machine_stage
 from accel_sim.config.errors import InputError, did_you_mean
 from accel_sim.config.units import format_bytes
 from accel_sim.engine.execute import Timeline, execute, trace
@@ -73,9 +74,7 @@ def simulate(
             raise InputError("overrides of a workload need its file or name, not a loaded workload")
     else:
         workload = load_workload(workload, overrides=on_workload)
-    machine = resolve(design, commands=fidelity == "cycle")
-    run = partial(_roofline_stage, machine) if fidelity == "roofline" else partial(_tile_stage, machine, fold)
-    stages = _stages(workload, run)
+    stages = _stages(workload, _runner(design, fidelity, fold))
     return Result(
         design=design,
         workload=workload,
@@ -102,6 +101,14 @@ def _resolve_design(design: Design | str | Path, overrides: Mapping[str, Any]) -
 
 
 StageRunner = Callable[[Graph, str], Stage]
+
+
+def _runner(design: Design, fidelity: str, fold: bool) -> StageRunner:
+    """Return the function that simulates a graph; a whole machine is in closed form at every fidelity."""
+    if design.machine is not None:
+        return partial(machine_stage, design, design.machine)
+    machine = resolve(design, commands=fidelity == "cycle")
+    return partial(_roofline_stage, machine) if fidelity == "roofline" else partial(_tile_stage, machine, fold)
 
 
 def _stages(workload: Workload, run: StageRunner) -> tuple[Stage, ...]:

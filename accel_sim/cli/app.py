@@ -57,7 +57,7 @@ def _options(
 
 @app.command("list", rich_help_panel=LOOK)
 def list_(
-    kind: Annotated[str, typer.Argument(help="designs, workloads, sweeps, components or suites.")],
+    kind: Annotated[str, typer.Argument(help="designs, workloads, sweeps, papers, components or suites.")],
     as_json: AsJson = False,
 ) -> None:
     """Names and descriptions of what is shipped."""
@@ -225,6 +225,20 @@ def validate(
     from accel_sim.cli import validate as validate_
 
     validate_.validate(suite, reference, as_json)
+
+
+@app.command(rich_help_panel=TRUST)
+def reproduce(
+    paper: Annotated[str | None, typer.Argument(help="A shipped paper or a file; nothing lists them.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The claims of a paper, ours beside what is published; exit code 1 when a gated one fails."""
+    from accel_sim.cli import reproduce as reproduce_
+
+    if paper is None:
+        reproduce_.list_papers(as_json)
+    else:
+        reproduce_.reproduce_paper(paper, as_json)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -139,7 +139,7 @@ def _figures(result: Result) -> list[tuple[str, str, str]]:
     bandwidth = metrics["memory_bytes"] / latency if latency else 0.0
     most = design.memory_bandwidth_bytes_per_s
     rate = {"inference": "inputs/s", "prefill": "prompts/s"}.get(result.workload.phase.phase, "tokens/s")
-    peak = design.peak_macs_per_s
+    peak = result.peak_macs_per_s
     return [
         (
             "latency",

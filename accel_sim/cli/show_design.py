@@ -41,6 +41,7 @@ def as_data(design: Design) -> dict[str, Any]:
         "mapping": design.mapping.model_dump(mode="json"),
         "components": {c.name: c.spec.model_dump(mode="json") for c in design.components.values()},
         "peak_macs_per_s": design.peak_macs_per_s,
+        "peaks_macs_per_s": dict(design.peaks_macs_per_s),
         "memory_bandwidth_bytes_per_s": design.memory_bandwidth_bytes_per_s,
         "ridge_macs_per_byte": ridge_macs_per_byte(design),
         "area_mm2": {name: dict(parts_by_area(cost)) for name, cost in costs.items()},
@@ -80,11 +81,13 @@ def ridge_macs_per_byte(design: Design) -> float:
 
 
 def _figures(design: Design) -> list[tuple[str, str, str]]:
-    peak = design.peak_macs_per_s
     policy = ", ".join(f"{name} {value}" for name, value in design.mapping.model_dump().items())
     return [
         ("clock", format_si(design.clock_hz, "Hz"), f"{design.technology.node:g} nm"),
-        ("peak", format_si(peak, "MAC/s"), f"{2 * peak / 1e12:.4g} TOPS"),
+        *(
+            ("peak", format_si(peak, "MAC/s"), f"{2 * peak / 1e12:.4g} TOPS in {formats}")
+            for formats, peak in design.peaks_macs_per_s.items()
+        ),
         (
             "bandwidth",
             format_si(design.memory_bandwidth_bytes_per_s, "B/s"),

@@ -21,9 +21,17 @@ _BITS = {
     f"{prefix}{unit}": scale / 8 for prefix, scale in (_DECIMAL | _BINARY).items() for unit in ("bit", "b")
 }
 
+# A multiply-accumulate is two operations.
+_OPERATIONS = {
+    f"{prefix}{unit}/s": scale * count
+    for unit, count in (("OP", 1.0), ("FLOP", 1.0), ("MAC", 2.0))
+    for prefix, scale in _DECIMAL.items()
+}
+
 UNITS: dict[str, dict[str, float]] = {
     "bytes": _BYTES | _BITS,
     "bytes per second": {f"{unit}/s": scale for unit, scale in (_BYTES | _BITS).items()},
+    "operations per second": _OPERATIONS,
     "hertz": {f"{prefix}Hz": scale for prefix, scale in _DECIMAL.items()},
     "seconds": {f"{prefix}s": scale for prefix, scale in _SMALL.items()},
     "watts": {f"{prefix}W": scale for prefix, scale in (_SMALL | {"k": 1e3}).items()},
@@ -82,6 +90,7 @@ def _whole_bytes(value: object) -> int:
 # Sizes beyond these bounds are typing mistakes; they also keep every later product inside int64.
 ByteCount = Annotated[int, Dimension("bytes"), BeforeValidator(_whole_bytes), Field(gt=0, le=2**50)]
 BytesPerSecond = Annotated[float, *_quantity("bytes per second"), Field(gt=0, le=1e18)]
+OperationsPerSecond = Annotated[float, *_quantity("operations per second"), Field(gt=0, le=1e20)]
 Hertz = Annotated[float, *_quantity("hertz"), Field(gt=0, le=1e12)]
 Seconds = Annotated[float, *_quantity("seconds"), Field(ge=0, le=1e6)]
 Watts = Annotated[float, *_quantity("watts"), Field(ge=0, le=1e6)]

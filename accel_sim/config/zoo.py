@@ -1,4 +1,4 @@
-"""Where the shipped workloads, designs and sweeps are, and how a name becomes a file."""
+"""Where the shipped workloads, designs, sweeps and papers are, and how a name becomes a file."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from pathlib import Path
 
 from accel_sim.config.errors import InputError, did_you_mean
 
-KINDS = ("workloads", "designs", "sweeps")
+KINDS = ("workloads", "designs", "sweeps", "papers")
+# Where the entries of a kind are, if not in a folder of that name.
+_FOLDERS = {"papers": "sweeps/papers"}
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def folder(kind: str) -> Path:
     """Return the folder of a zoo: inside the installed package, or at the top of a source checkout."""
-    installed = _PACKAGE / "zoo" / kind
-    return installed if installed.is_dir() else _PACKAGE.parent / kind
+    name = _FOLDERS.get(kind, kind)
+    installed = _PACKAGE / "zoo" / name
+    return installed if installed.is_dir() else _PACKAGE.parent / name
 
 
 def entries(kind: str) -> dict[str, Path]:
@@ -43,3 +46,19 @@ def find(kind: str, name: str | Path) -> Path:
         raise InputError(f"{name}: is a folder, not a file")
     hint = did_you_mean(path.stem, known)
     raise InputError(f"{name}: no such file, and no shipped {kind[:-1]} of that name{hint}")
+
+
+def locate(kind: str, name: str, beside: Path | None) -> Path:
+    """Return the file that a file names: from the working directory, beside that file, or shipped.
+
+    Raises:
+        InputError: there is none.
+    """
+    if beside is not None and not Path(name).is_file():
+        near = beside.parent / name
+        if near.is_file():
+            return near
+    try:
+        return find(kind, name)
+    except (OSError, ValueError) as error:  # a name that cannot be a path at all
+        raise InputError(f"{name!r}: {error}") from None

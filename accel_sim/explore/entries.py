@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from accel_sim.config import Document, InputError, UnknownKeyError, did_you_mean, load_document
+from accel_sim.config import Document, InputError, UnknownKeyError, did_you_mean, load_document, zoo
 from accel_sim.config.document import Key
 from accel_sim.explore.grid import Axis, read_axes
-from accel_sim.explore.spec import DesignEntry, WorkloadEntry, locate
+from accel_sim.explore.spec import DesignEntry, WorkloadEntry
 from accel_sim.hardware.design import build_design
 from accel_sim.workload import Workload, load_workload
 
@@ -92,7 +92,7 @@ def workload_row(
 
 def _located(document: Document, kind: str, place: tuple[Key, ...], name: str, sweep_file: Path | None) -> Path:
     try:
-        return locate(kind, name, sweep_file)
+        return zoo.locate(kind, name, sweep_file)
     except InputError as error:
         raise InputError(f"{document.place(place)}: {error}") from None
 

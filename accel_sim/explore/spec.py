@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from accel_sim.config import Document, InputError, check, load_document, zoo
+from accel_sim.config import Document, check, load_document, zoo
 
 # A name becomes a folder and the beginning of file names.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
@@ -136,19 +136,3 @@ def read_sweep(sweep: str | Path | Mapping[str, Any]) -> tuple[SweepSpec, Docume
     if not isinstance(document.data, dict):
         raise document.error((), "must be a mapping of keys to values")
     return check(SweepSpec, document), document, path
-
-
-def locate(kind: str, name: str, sweep_file: Path | None) -> Path:
-    """Return the file of a design or workload: from the working directory, beside the sweep, or shipped.
-
-    Raises:
-        InputError: there is none.
-    """
-    if sweep_file is not None and not Path(name).is_file():
-        beside = sweep_file.parent / name
-        if beside.is_file():
-            return beside
-    try:
-        return zoo.find(kind, name)
-    except (OSError, ValueError) as error:  # a name that cannot be a path at all
-        raise InputError(f"{name!r}: {error}") from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,12 +21,14 @@ from pydantic import BaseModel, ConfigDict
 from accel_sim.config.errors import did_you_mean
 from accel_sim.technology.cost import Certainty
 from accel_sim.workload.formats import NumberFormat
+from accel_sim.workload.operators import Operator
 
 if TYPE_CHECKING:
     from accel_sim.hardware.dram.patterns import Channels
     from accel_sim.hardware.pim.device import PimDevice
 
 Int64Array = NDArray[np.int64]
+Float64Array = NDArray[np.float64]
 ENTRY_POINTS = "accel_sim.components"
 
 
@@ -190,11 +192,11 @@ class PimModel(MemoryModel):
 
     Attributes:
         device: the memory as kernels see it.
-        peak_macs_per_s: multiply-accumulates per second with all units busy.
+        peak_macs_per_s: multiply-accumulates per second with all units busy, by number format.
     """
 
     device: Callable[[Any], PimDevice]
-    peak_macs_per_s: Callable[[Any], float]
+    peak_macs_per_s: Callable[[Any], Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,59 @@ class LinkModel(ChannelModel):
     """A link to the host, over which the model's inputs and outputs pass."""
 
 
-Model = MatrixModel | VectorModel | BufferModel | MemoryModel | LinkModel
+@dataclass(frozen=True, slots=True)
+class OperatorPrices:
+    """What operators cost on a whole machine, each executed once and alone; float64[o] arrays.
+
+    Attributes:
+        executed_macs: multiply-accumulates performed, those a mask throws away included.
+        read_bytes, write_bytes: traffic to its memory.
+        kernels: programs launched.
+        compute_s, memory_s: time of the arithmetic and of the traffic, which overlap.
+        overhead_s: time beside them in which neither goes on.
+    """
+
+    executed_macs: Float64Array
+    read_bytes: Float64Array
+    write_bytes: Float64Array
+    kernels: Float64Array
+    compute_s: Float64Array
+    memory_s: Float64Array
+    overhead_s: Float64Array
+
+    @property
+    def busy_s(self) -> Float64Array:
+        """Time in which the machine computes or moves data."""
+        return np.maximum(self.compute_s, self.memory_s)
+
+    @property
+    def latency_s(self) -> Float64Array:
+        """Time from the start of an operator to the start of the next."""
+        return self.busy_s + self.overhead_s
+
+
+@dataclass(frozen=True, slots=True)
+class MachineModel:
+    """A whole machine, units and memory, known by its bounds: it runs operator after operator, unmapped.
+
+    Its spec has `capacity`, the bytes of its memory.
+
+    Attributes:
+        price: cost of operators; ValueError for one that it cannot compute.
+        peak_macs_per_s: multiply-accumulates per second by number format.
+        operand_peak_macs_per_s: the same for operands of two formats; None where it cannot compute them.
+        bandwidth_bytes_per_s: that its memory sustains.
+        cost: energy of a second in which it works (`busy_s`), power that flows even if not (as leakage).
+    """
+
+    price: Callable[[Any, Sequence[Operator]], OperatorPrices]
+    peak_macs_per_s: Callable[[Any], Mapping[str, float]]
+    operand_peak_macs_per_s: Callable[[Any, NumberFormat, NumberFormat], float | None]
+    bandwidth_bytes_per_s: Callable[[Any], float]
+    cost: Callable[[Any, Surroundings], ComponentCost]
+
+
+Model = MatrixModel | VectorModel | BufferModel | MemoryModel | LinkModel | MachineModel
 Spec = TypeVar("Spec", bound=ComponentSpec)
 
 

@@ -18,6 +18,7 @@ from accel_sim.hardware.component import (
     ComponentSpec,
     Kind,
     LinkModel,
+    MachineModel,
     MatrixModel,
     MemoryModel,
     PimModel,
@@ -25,6 +26,7 @@ from accel_sim.hardware.component import (
     VectorModel,
     find_kind,
 )
+from accel_sim.workload.model import Formats
 
 
 class Technology(BaseModel):
@@ -116,6 +118,11 @@ class Design:
         return None
 
     @cached_property
+    def machine(self) -> Component | None:
+        """The whole machine, where the design is one and has no other component."""
+        return self._only(MachineModel)
+
+    @cached_property
     def matrix(self) -> Component | None:
         """The unit that multiplies matrices."""
         return self._only(MatrixModel)
@@ -137,8 +144,8 @@ class Design:
 
     @cached_property
     def memory(self) -> Component:
-        """The off-chip memory."""
-        return _present(self._only(MemoryModel))
+        """The off-chip memory, or the whole machine that contains it."""
+        return _present(self.machine or self._only(MemoryModel))
 
     @cached_property
     def link(self) -> Component | None:
@@ -170,21 +177,42 @@ class Design:
         return sum(cost.leakage_w for cost in self.costs.values())
 
     @property
-    def peak_macs_per_s(self) -> float:
-        """Multiply-accumulates per second with every PE busy: of the matrix unit, or else of the memory's."""
+    def peaks_macs_per_s(self) -> Mapping[str, float]:
+        """Multiply-accumulates per second with every PE busy, by the number formats of the operands."""
+        if self.machine is not None:
+            model = self.machine.kind.model
+            assert isinstance(model, MachineModel)
+            return model.peak_macs_per_s(self.machine.spec)
         if self.matrix is None:
-            memory = self.memory
-            model = memory.kind.model
-            return model.peak_macs_per_s(memory.spec) if isinstance(model, PimModel) else 0.0
+            memory = self.memory.kind.model
+            return memory.peak_macs_per_s(self.memory.spec) if isinstance(memory, PimModel) else {}
         model = self.matrix.kind.model
         assert isinstance(model, MatrixModel)
-        return model.peak_macs_per_cycle(self.matrix.spec) * self.clock_hz
+        left, right, _ = model.formats(self.matrix.spec)
+        name = left.name if left == right else f"{left.name} x {right.name}"
+        return {name: model.peak_macs_per_cycle(self.matrix.spec) * self.clock_hz}
+
+    @property
+    def peak_macs_per_s(self) -> float:
+        """The peak in the fastest of its formats; 0 without a matrix unit."""
+        return max(self.peaks_macs_per_s.values(), default=0.0)
+
+    def peak_macs_per_s_in(self, formats: Formats) -> float:
+        """Return the peak in the fastest product of a model's tensors; 0 where it can compute none of them."""
+        if self.machine is None:
+            return self.peak_macs_per_s
+        model = self.machine.kind.model
+        assert isinstance(model, MachineModel)
+        left = formats.activations.element
+        others = (formats.weights, formats.activations, formats.kv_cache, formats.embedding_table)
+        peaks = (model.operand_peak_macs_per_s(self.machine.spec, left, right.element) for right in others)
+        return max((peak for peak in peaks if peak is not None), default=0.0)
 
     @property
     def memory_bandwidth_bytes_per_s(self) -> float:
-        """What the off-chip memory sustains."""
+        """What the memory sustains."""
         model = self.memory.kind.model
-        assert isinstance(model, MemoryModel)
+        assert isinstance(model, MemoryModel | MachineModel)
         return model.bandwidth_bytes_per_s(self.memory.spec)
 
 
@@ -241,6 +269,14 @@ def _component(document: Document, key: str) -> Component:
 
 
 def _check_parts(design: Design) -> None:
+    if design.machine is not None:
+        for other in design.components.values():
+            if other is not design.machine:
+                raise design.document.error(
+                    (other.name,),
+                    f"a design with a whole machine ({design.machine.name}) has no other component",
+                )
+        return
     wanted: tuple[tuple[type, str | None, int, str], ...] = (
         (MatrixModel, None, 0, "matrix units"),
         (VectorModel, None, 0, "vector units"),

@@ -22,6 +22,7 @@ EVENTS = (
     "pim_accesses",  # columns they read or write in banks
     "pim_row_hits",  # those of them that found their row open and already used
     *(f"vector_{name}" for name in PRIMITIVES),
+    "machine_busy_s",  # seconds in which a whole machine computes or moves data
 )
 EVENT_INDEX = {name: index for index, name in enumerate(EVENTS)}
 
@@ -36,18 +37,20 @@ class EventCost:
 
 def event_costs(design: Design) -> tuple[EventCost, ...]:
     """Return the cost of each of EVENTS. Without a buffer for partial sums the scratchpad pays for them."""
-    accumulator = design.accumulator or design.scratchpad
+    scratchpad = None if design.machine else design.scratchpad
+    accumulator = design.accumulator or scratchpad
     payers = {
         "executed_macs": (design.matrix, "macs"),
         "memory_read_bytes": (design.memory, "read_bytes"),
         "memory_write_bytes": (design.memory, "write_bytes"),
         "link_bytes": (design.link, "read_bytes"),
         "pim_energy_fj": (design.memory, "pim_fj"),
-        "scratchpad_read_bytes": (design.scratchpad, "read_bytes"),
-        "scratchpad_write_bytes": (design.scratchpad, "write_bytes"),
+        "scratchpad_read_bytes": (scratchpad, "read_bytes"),
+        "scratchpad_write_bytes": (scratchpad, "write_bytes"),
         "accumulator_read_bytes": (accumulator, "read_bytes"),
         "accumulator_write_bytes": (accumulator, "write_bytes"),
         **{f"vector_{name}": (design.vector, name) for name in PRIMITIVES},
+        "machine_busy_s": (design.machine, "busy_s"),
     }
     costs = []
     for event in EVENTS:

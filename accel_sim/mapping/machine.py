@@ -179,8 +179,8 @@ def _pim(design: Design) -> Pim | None:
     model, spec = design.memory.kind.model, design.memory.spec
     if not isinstance(model, PimModel):
         return None
-    macs_per_tick = model.peak_macs_per_s(spec) / (design.clock_hz * TICKS_PER_CYCLE)
-    return Pim(model.device(spec), getattr(spec, "format").name, macs_per_tick)
+    ((number_format, peak),) = model.peak_macs_per_s(spec).items()
+    return Pim(model.device(spec), number_format, peak / (design.clock_hz * TICKS_PER_CYCLE))
 
 
 def _attribute(spec: object, name: str) -> int:

@@ -9,7 +9,8 @@ from accel_sim.hardware.events import EVENT_INDEX
 from accel_sim.results.record import OperatorRecord
 
 COMPUTE, BANDWIDTH, MAPPING, LATENCY, HIDDEN = "compute", "bandwidth", "mapping loss", "latency", "hidden"
-LIMITS = (COMPUTE, BANDWIDTH, MAPPING, LATENCY, HIDDEN)
+OVERHEAD = "launch overhead"
+LIMITS = (COMPUTE, BANDWIDTH, MAPPING, LATENCY, OVERHEAD, HIDDEN)
 # A resource that is busy for less than this part of an operator's time does not explain it.
 _EXPLAINS = 0.6
 # A matrix unit that is held by tiles but computes less than this part of its peak is lost to the mapping.
@@ -40,7 +41,7 @@ def bottleneck(record: OperatorRecord, design: Design) -> str:
 
 
 def limit(record: OperatorRecord, design: Design) -> Limit:
-    """Return what limits an operator: compute, the bandwidth of a memory or link, mapping loss, or latency.
+    """Return what limits an operator: compute, bandwidth of a memory or link, mapping loss, latency, launches.
 
     The resource that is busy for the largest part of the operator's time limits it. If none is busy for 60 % of
     it, the operator waits: for latencies, for operators before it, or for tiles to fill and drain. A matrix
@@ -48,6 +49,8 @@ def limit(record: OperatorRecord, design: Design) -> Limit:
     """
     if record.latency_s <= 0:
         return Limit(HIDDEN, None, "hidden behind other operators")
+    if design.machine is not None:
+        return _of_machine(record, design.machine.name)
     if not record.busy_s:
         return Limit(LATENCY, None, "latency: no unit, memory or link works")
     name, busy = max(record.busy_s.items(), key=lambda item: item[1])
@@ -59,6 +62,20 @@ def limit(record: OperatorRecord, design: Design) -> Limit:
     if design.vector is not None and name == design.vector.name:
         return Limit(COMPUTE, name, f"compute of {name}")
     return _of_channel(record, name, memory=name == design.memory.name)
+
+
+def _of_machine(record: OperatorRecord, name: str) -> Limit:
+    """Return what takes most of an operator's time on a whole machine, whose parts `busy_s` names."""
+    part, longest_s = max(record.busy_s.items(), key=lambda item: item[1])
+    if part == OVERHEAD:
+        return Limit(
+            OVERHEAD, name, f"launch overhead: {name} works {1 - longest_s / record.latency_s:.0%} of the time"
+        )
+    return (
+        Limit(COMPUTE, name, f"compute of {name}")
+        if part == COMPUTE
+        else _of_channel(record, name, memory=True)
+    )
 
 
 def _of_matrix_unit(record: OperatorRecord, name: str) -> Limit:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from accel_sim.config.units import format_si
-from accel_sim.results.bottleneck import BANDWIDTH, COMPUTE, HIDDEN, LATENCY, MAPPING
+from accel_sim.results.bottleneck import BANDWIDTH, COMPUTE, HIDDEN, LATENCY, MAPPING, OVERHEAD
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +32,7 @@ LIMIT_COLORS = {
     BANDWIDTH: PALETTE[1],
     MAPPING: PALETTE[4],
     LATENCY: PALETTE[3],
+    OVERHEAD: PALETTE[5],
     HIDDEN: GREY,
 }
 

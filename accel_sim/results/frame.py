@@ -30,7 +30,7 @@ def operator_frame(result: Result) -> pd.DataFrame:
             latency = stage.weight * record.latency_s
             dynamic_j = stage.weight * float(record.events @ energies)
             leakage_j = result.design.leakage_w * latency
-            peak = result.design.peak_macs_per_s * record.active_s
+            peak = result.peak_macs_per_s * record.active_s
             rows.append(
                 {
                     "stage": stage.name,

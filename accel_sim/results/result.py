@@ -127,10 +127,15 @@ class Result:
         """Die area of the components."""
         return self.design.area_mm2
 
+    @cached_property
+    def peak_macs_per_s(self) -> float:
+        """The design's multiply-accumulates per second in the fastest of the workload's formats."""
+        return self.design.peak_macs_per_s_in(self.workload.formats)
+
     @property
     def utilization(self) -> float:
         """Dense MACs over the matrix unit's peak in the same time, 0 to 1."""
-        peak = self.design.peak_macs_per_s * self.latency_s
+        peak = self.peak_macs_per_s * self.latency_s
         return self.macs / peak if peak else 0.0
 
     @property

@@ -77,7 +77,7 @@ def _phase(stage: str) -> str:
 def roofline_plot(result: Result, ax: Axes | None) -> Axes:
     """Draw operators over their operational intensity, in a size that shows their share of the latency."""
     ax = canvas(ax, 9.5, 5.0)
-    bandwidth, peak = result.design.memory_bandwidth_bytes_per_s, 2 * result.design.peak_macs_per_s
+    bandwidth, peak = result.design.memory_bandwidth_bytes_per_s, 2 * result.peak_macs_per_s
     shown = sorted(points(result), key=lambda point: -point.latency_s)
     finite = [point.intensity for point in shown if np.isfinite(point.intensity)]
     ridge = peak / bandwidth if peak else 1.0

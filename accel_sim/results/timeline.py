@@ -35,7 +35,13 @@ def stage_spans(result: Result) -> list[StageSpan]:
     spans: list[StageSpan] = []
     for stage in result.stages:
         if stage.intervals is None or stage.tasks is None:
-            raise InputError(f"fidelity = {result.fidelity}: has no timeline (simulate with fidelity 'tile')")
+            machine = result.design.machine
+            why = (
+                f"{machine.name} is a whole machine in closed form"
+                if machine
+                else "simulate with fidelity 'tile'"
+            )
+            raise InputError(f"fidelity = {result.fidelity}: has no timeline ({why})")
         start = spans[-1].end if spans else 0
         spans.append(StageSpan(stage, start, start + round(stage.latency_s / stage.tick_s)))
     return spans

@@ -43,3 +43,13 @@ def small_chip(overrides: Mapping[str, Any] | None = None, **parts: Mapping[str,
         else:
             data[name] = dict(part)
     return build_design(Document("small_chip", data, {}), overrides)
+
+
+def machine_design(machine: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> Design:
+    """Return a design that is one whole machine, called `machine`.
+
+    Raises:
+        InputError: what `build_design` says of it.
+    """
+    data = {key: SMALL_CHIP[key] for key in ("name", "clock", "technology")} | {"machine": dict(machine)}
+    return build_design(Document("machine", data, {}), overrides)

@@ -27,6 +27,7 @@ from accel_sim.hardware.component import (
     GemmTiles,
     Kind,
     LinkModel,
+    MachineModel,
     MatrixModel,
     MemoryModel,
     Surroundings,
@@ -36,7 +37,8 @@ from accel_sim.hardware.component import (
 from accel_sim.hardware.design import Design
 from accel_sim.hardware.primitives import FUNCTIONS, PRIMITIVES
 from accel_sim.simulation import simulate
-from accel_sim.testing.chips import small_chip
+from accel_sim.testing.chips import machine_design, small_chip
+from accel_sim.testing.machines import check_machine
 from accel_sim.workload import Workload
 from accel_sim.workload.formats import TensorFormat
 from accel_sim.workload.model import Formats
@@ -75,6 +77,8 @@ def check_component(name: str, specs: Sequence[Mapping[str, Any]]) -> None:
             _check_buffer(spec, cost, given)
         elif isinstance(kind.model, ChannelModel):
             _check_channel(kind.model, spec, cost, given)
+        elif isinstance(kind.model, MachineModel):
+            check_machine(kind.model, spec, given)
         _check_on_chip(kind, spec, cost, given)
     assert areas == sorted(areas), f"{name}: a larger one takes less area: {areas}"
 
@@ -99,7 +103,7 @@ def _check_cost(cost: ComponentCost, again: ComponentCost, given: object) -> Non
         for name, value in figures.items():
             assert math.isfinite(value) and value >= 0, f"{given}: {what} of {name} is {value}"
     assert math.isfinite(cost.leakage_w) and cost.leakage_w >= 0, f"{given}: leakage is {cost.leakage_w}"
-    assert any(cost.energy_j.values()), f"{given}: nothing it does costs energy"
+    assert any(cost.energy_j.values()) or cost.leakage_w, f"{given}: it costs no energy"
     assert cost.sources, f"{given}: its figures have no source"
 
 
@@ -208,6 +212,8 @@ def _chip_with(kind: Kind, spec: ComponentSpec) -> Design:
         return small_chip(dram=given)
     if isinstance(kind.model, LinkModel):
         return small_chip(host=given)
+    if isinstance(kind.model, MachineModel):
+        return machine_design(given)
     name = BUFFER_USES[getattr(spec, "holds", "tiles")]
     parts: dict[str, Mapping[str, Any]] = {name: given}
     return small_chip(**parts)

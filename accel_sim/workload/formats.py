@@ -30,6 +30,16 @@ class NumberFormat:
     exponent_bits: int = 0
     mantissa_bits: int = 0
 
+    def holds(self, other: NumberFormat) -> bool:
+        """Tell whether every value of another format is one of this format too."""
+        if self.kind == "float":
+            if other.kind == "float":
+                return self.exponent_bits >= other.exponent_bits and self.mantissa_bits >= other.mantissa_bits
+            return self.mantissa_bits + 1 >= other.bits - (other.kind == "int")
+        if other.kind == "float":
+            return False
+        return self.bits >= other.bits + (self.kind == "int" and other.kind == "uint")
+
 
 _NAMED = {
     # IEEE 754-2019, table 3.5; bfloat16 and TF32 after their vendors; FP8 after OCP OFP8 1.0; FP4 and FP6

@@ -49,6 +49,20 @@ SPECS = {
         {"standard": "pcie5", "bandwidth": "1 GB/s"},
         {"standard": "pcie5", "lanes": 16, "bandwidth": 6e10},
     ],
+    "roofline_machine": [
+        {"peak": {"fp32": "1 TFLOP/s"}, "bandwidth": "10 GB/s", "capacity": "64 GiB", "busy_power": "10 W"},
+        {
+            "peak": {"fp32": "1 TMAC/s", "fp16": "8 TFLOP/s", "int4": "32 TOP/s"},
+            "compute_efficiency": 0.7,
+            "bandwidth": "100 GB/s",
+            "memory_efficiency": 0.8,
+            "capacity": "64 GiB",
+            "execution": "eager",
+            "launch_overhead": "20 us",
+            "idle_power": "20 W",
+            "busy_power": "20 W",
+        },
+    ],
 }
 
 

@@ -27,12 +27,12 @@ def device(spec: PimMemory) -> PimDevice:
     return pim_device(spec.protocol, spec.channels, refresh=spec.refresh)
 
 
-def peak_macs_per_s(spec: PimMemory) -> float:
-    """Return a column of every bank each shortest interval of the computing command."""
+def peak_macs_per_s(spec: PimMemory) -> dict[str, float]:
+    """Return a column of every bank each shortest interval of the computing command, by format."""
     memory = device(spec)
     interval_s = memory.compute_interval_cycles * memory.protocol.tck_ns * 1e-9
     units = memory.banks // memory.protocol.pim.banks_per_unit
-    return memory.lanes(spec.format.name) * units * memory.channels / interval_s
+    return {spec.format.name: memory.lanes(spec.format.name) * units * memory.channels / interval_s}
 
 
 def cost(spec: PimMemory, chip: Surroundings) -> ComponentCost:

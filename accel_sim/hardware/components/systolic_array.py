@@ -68,19 +68,9 @@ def peak_macs_per_cycle(spec: SystolicArray) -> float:
 def refuses(spec: SystolicArray, left: NumberFormat, right: NumberFormat) -> str | None:
     """Return why an operand of these formats would lose values on the way into the PEs, or None."""
     for own, given in ((spec.activation_format, left), (spec.weight_format, right)):
-        if not _contains(own, given):
+        if not own.holds(given):
             return f"computes {own.name}, which cannot hold {given.name}"
     return None
-
-
-def _contains(own: NumberFormat, given: NumberFormat) -> bool:
-    if own.kind == "float":
-        if given.kind == "float":
-            return own.exponent_bits >= given.exponent_bits and own.mantissa_bits >= given.mantissa_bits
-        return own.mantissa_bits + 1 >= given.bits - (given.kind == "int")
-    if given.kind == "float":
-        return False
-    return own.bits >= given.bits + (own.kind == "int" and given.kind == "uint")
 
 
 def formats(spec: SystolicArray) -> tuple[NumberFormat, NumberFormat, NumberFormat]:
