@@ -156,7 +156,7 @@ def _write_vector(streams: Streams, work: VectorWork, waits: Sequence[Wait], mov
         streams.vector,
         streams.vector_unit,
         ticks,
-        vector_charges(work) | moved,
+        {**vector_charges(work), **moved},
         waits=waits,
         posts=[(done, 1)],
         mark=True,

@@ -146,7 +146,8 @@ class Dram(ComponentSpec):
         if self.efficiency is None and self.timing is None:
             known = ", ".join(PRESET_OF_STANDARD)
             raise ValueError(
-                f"{self.standard} has no timing preset (those that have: {known}); give 'preset' or 'efficiency'"
+                f"{self.standard} has no timing preset (those that have one: {known}); "
+                "give 'preset' or 'efficiency'"
             )
         return self
 
