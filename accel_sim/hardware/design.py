@@ -177,6 +177,11 @@ class Design:
         return sum(cost.leakage_w for cost in self.costs.values())
 
     @property
+    def computes_in_memory(self) -> bool:
+        """Whether the banks of the memory multiply matrices."""
+        return isinstance(self.memory.kind.model, PimModel)
+
+    @property
     def peaks_macs_per_s(self) -> Mapping[str, float]:
         """Multiply-accumulates per second with every PE busy, by the number formats of the operands."""
         if self.machine is not None:

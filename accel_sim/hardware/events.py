@@ -18,6 +18,7 @@ EVENTS = (
     "accumulator_read_bytes",
     "accumulator_write_bytes",
     "pim_energy_fj",  # energy of the commands that compute in a memory, in femtojoules
+    "pim_bus_bytes",  # operands and results of theirs that cross the memory's channels
     "pim_activations",  # rows opened by them, bank by bank
     "pim_accesses",  # columns they read or write in banks
     "pim_row_hits",  # those of them that found their row open and already used

@@ -96,6 +96,18 @@ def repeated(cost: PimCost, times: int) -> PimCost:
     )
 
 
+def bus_bytes(cost: PimCost, machine: Machine) -> int:
+    """Return the bytes of operands and results that a kernel moves over the channels."""
+    assert machine.pim is not None
+    protocol = machine.pim.device.protocol
+    moving = {"RD", "WR"}
+    if protocol.pim.roles is not None and not protocol.pim.roles.load_row:
+        moving |= {protocol.pim.roles.load}
+    if protocol.pim.roles is not None and protocol.pim.roles.drain:
+        moving |= {protocol.pim.roles.drain}
+    return sum(cost.commands.get(name, 0) for name in moving) * protocol.structure.host_bytes
+
+
 def kernel_ticks(cost: PimCost, machine: Machine) -> int:
     """Return for how long a kernel holds the memory, in ticks of the chip."""
     return math.ceil(cost.latency_s * machine.design.clock_hz * TICKS_PER_CYCLE)
@@ -122,6 +134,7 @@ def _write_kernel(
             "executed_macs": macs,
             "pe_cycles": max(macs, cost.lane_macs),
             "pim_energy_fj": round(cost.energy_j * 1e15),
+            "pim_bus_bytes": bus_bytes(cost, machine),
             "pim_activations": cost.activations,
             "pim_accesses": cost.accesses,
             "pim_row_hits": cost.row_hits,

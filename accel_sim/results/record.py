@@ -46,7 +46,6 @@ class OperatorRecord:
 
     @property
     def memory_bytes(self) -> float:
-        """Bytes read from and written to the off-chip memory."""
-        return float(
-            self.events[EVENT_INDEX["memory_read_bytes"]] + self.events[EVENT_INDEX["memory_write_bytes"]]
-        )
+        """Bytes that cross the channels of the off-chip memory, either way."""
+        moved = ("memory_read_bytes", "memory_write_bytes", "pim_bus_bytes")
+        return float(sum(self.events[EVENT_INDEX[name]] for name in moved))

@@ -99,8 +99,15 @@ class Result:
 
     @property
     def memory_bytes(self) -> float:
-        """Bytes read from and written to the off-chip memory."""
-        return self.event("memory_read_bytes") + self.event("memory_write_bytes")
+        """Bytes that cross the channels of the off-chip memory, either way."""
+        moved = ("memory_read_bytes", "memory_write_bytes", "pim_bus_bytes")
+        return sum(self.event(name) for name in moved)
+
+    @property
+    def pim_row_hit_rate(self) -> float:
+        """Share of the column accesses of computing commands that found their row open and already used."""
+        accesses = self.event("pim_accesses")
+        return self.event("pim_row_hits") / accesses if accesses else 0.0
 
     @property
     def dynamic_energy_j(self) -> float:
@@ -146,6 +153,7 @@ class Result:
     def metrics(self) -> dict[str, float]:
         """Return the figures that sweeps, comparisons and searches can ask for, by name."""
         operations = 2 * self.macs
+        in_memory = {"pim_row_hit_rate": self.pim_row_hit_rate} if self.design.computes_in_memory else {}
         return {
             "latency_s": self.latency_s,
             "cycles": self.cycles,
@@ -161,6 +169,7 @@ class Result:
             "tokens_per_s": self.tokens_per_s,
             "tops": operations / self.latency_s / 1e12 if self.latency_s else 0.0,
             "tops_per_w": operations / self.energy_j / 1e12 if self.energy_j else 0.0,
+            **in_memory,
         }
 
     def latency_breakdown(self) -> dict[str, float]:
