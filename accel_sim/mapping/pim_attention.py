@@ -99,6 +99,16 @@ def attention_costs(device: PimDevice, work: Attention, number_format: str = "bf
     }
 
 
+def cache_rows(device: PimDevice, work: Attention, number_format: str = "bf16") -> int:
+    """Return the rows that one request's keys and values take of each bank in one layer, by heads."""
+    lanes = device.lanes(number_format)
+    splits = max(device.channels // work.kv_heads, 1)
+    heads = ceil(work.kv_heads / device.channels)
+    keys = KvLayout(device, heads, work.head_dim, lanes, ceil(work.tokens / splits))
+    values = KvLayout(device, heads, ceil(work.head_dim / splits), lanes, work.tokens)
+    return keys.row_parts * keys.key_rows + values.heads * values.value_tiles * values.value_rows
+
+
 def _key_shares(device: PimDevice, work: Attention, lanes: int) -> tuple[list[Share], list[Share]]:
     """Return the scores' shares with keys dealt by tokens, and by heads."""
     queries = work.query_heads // work.kv_heads

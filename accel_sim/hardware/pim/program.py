@@ -22,9 +22,9 @@ class Program:
     """Requests of one channel.
 
     Attributes:
-        protocol: whose commands they are. lines: int64[lines, LINE_COLUMNS]: command, bank of the channel (0
-        for a command of all banks), row, first
-            column, how many commands with consecutive columns, flags.
+        protocol: whose commands they are.
+        lines: int64[lines, LINE_COLUMNS]: command, bank of the channel (0 for a command of all banks), row,
+            first column, how many commands with consecutive columns, flags.
     """
 
     protocol: Protocol

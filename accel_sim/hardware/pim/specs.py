@@ -194,7 +194,8 @@ class EnergySpec(_Spec):
 class Protocol(_Spec):
     """A DRAM-PIM standard: see the module.
 
-    `parity` leaves out the rows that the simulator it was taken from does not enforce.
+    With `parity` it does as the simulator that it was taken from: rows that are not enforced there are left
+    out; its queue holds a row open that only a barrier wants, and activates banks though a refresh is waiting.
     """
 
     name: str
