@@ -81,8 +81,9 @@ def gemv_cost(device: PimDevice, m: int, k: int, batch: int = 1, number_format: 
     check_sizes(m=m, k=k, batch=batch)
     lanes = device.lanes(number_format)
     columns = ceil(k / lanes)
-    outputs_per_tile = _tile_outputs(device)
-    device.check_rows(matrix_rows(device, m, k, number_format), f"a {m} x {k} matrix in {number_format}")
+    outputs_per_tile = tile_outputs(device)
+    rows = matrix_rows(device, m, k, number_format, batch)
+    device.check_rows(rows, f"a {m} x {k} matrix in {number_format}")
     channel = device.with_channels(1)
     shares = shares_of(device, m, outputs_per_tile, lambda tiles: _played_gemv(channel, tiles, columns, batch))
     executed = sum(executed_macs(device, played, lanes) * count for played, count in shares)
@@ -171,7 +172,8 @@ def check_sizes(**sizes: int) -> None:
             raise InputError(f"{name} = {size}: must be at least 1")
 
 
-def _tile_outputs(device: PimDevice) -> int:
+def tile_outputs(device: PimDevice) -> int:
+    """Return the outputs that a channel computes at once."""
     return hbm.tile_outputs(device) if device.protocol.modes else device.banks
 
 
@@ -180,15 +182,26 @@ def _largest_share(device: PimDevice, amount: int, tile: int) -> int:
     return ceil(ceil(amount / tile) / device.channels) * tile
 
 
-def matrix_rows(device: PimDevice, m: int, k: int, number_format: str = "bf16") -> int:
+def matrix_rows(device: PimDevice, m: int, k: int, number_format: str = "bf16", batch: int = 1) -> int:
     """Return the rows that an m x k matrix takes of each bank of the busiest channel."""
     columns = ceil(k / device.lanes(number_format))
-    outputs = _largest_share(device, m, _tile_outputs(device))
+    return rows_of(device, _largest_share(device, m, tile_outputs(device)), columns, batch)
+
+
+def rows_of(device: PimDevice, outputs: int, columns: int, batch: int = 1) -> int:
+    """Return the rows of each bank that a channel's share of a matrix takes, with HBM-PIM's results.
+
+    Args:
+        device: the memory.
+        outputs: rows of the matrix in the channel.
+        columns: of the operand vector.
+        batch: vectors that leave results.
+    """
     if device.protocol.modes is None:
         return gemv_rows(device, outputs, columns)
     registers = device.protocol.pim.registers
-    tiles, parts = outputs // hbm.tile_outputs(device), ceil(columns / registers)
-    last = hbm.weights_column(device, parts, tiles, 0, separate=True) + tiles * registers
+    tiles, parts = ceil(outputs / hbm.tile_outputs(device)), ceil(columns / registers)
+    last = hbm.weights_column(device, parts, tiles, 0, separate=True) + tiles * batch * registers
     return ceil(last / device.columns)
 
 

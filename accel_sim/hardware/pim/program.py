@@ -30,11 +30,6 @@ class Program:
     protocol: Protocol
     lines: Any
 
-    @property
-    def requests(self) -> int:
-        """Commands the host asks for; prerequisites not counted."""
-        return int(self.lines[:, COUNT].sum())
-
 
 @dataclass
 class Builder:

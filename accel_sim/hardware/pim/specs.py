@@ -49,11 +49,11 @@ class Roles(_Spec):
     """Commands that a matrix product on all banks is made of.
 
     Attributes:
-        load: fills the operand buffer, from the host column by column, or (`load_row`) from a row of a bank
-        that
-            the host has written before.
-        clear: sets the accumulators, compute: multiplies a column of every bank with one of the buffer, drain:
-            reads the accumulators of all banks.
+        load: fills the operand buffer from the host, column by column.
+        load_row: `load` copies a row of a bank instead, which the host has written before.
+        clear: sets the accumulators.
+        compute: multiplies a column of every bank with one of the buffer.
+        drain: reads the accumulators of all banks.
         accumulates: sums stay in the accumulators while the buffer is loaded anew.
         setup: registers of the controller that the host sets first, one instruction each.
         multiply: elementwise product of two banks of each bank group, into a third.

@@ -28,7 +28,7 @@ class TileStream:
         for _ in range(roles.setup):
             self.builder.add(None)
 
-    def load(self, columns: int, *, first_column: int = 0) -> None:
+    def load(self, columns: int) -> None:
         """Fill columns of the operand buffer from the host."""
         if self.roles.load_row:
             structure = self.device.protocol.structure
@@ -36,7 +36,7 @@ class TileStream:
             self.builder.add("WR", row=self.operand_row, count=writes)
             self.builder.add(self.roles.load, row=self.operand_row)
         else:
-            self.builder.add(self.roles.load, column=first_column, count=columns)
+            self.builder.add(self.roles.load, count=columns)
 
     def clear(self) -> None:
         """Set the accumulators, where that takes a command."""
