@@ -76,6 +76,8 @@ class Queue(NamedTuple):
             set of the precharges that leave it; the set of banks it can activate; banks that a command then
             acts on; the bit of rows that hold no data. Sets are bit masks.
         completion: int64[2]: cycles from a read, a write, to the end of the cycle in which the host has it.
+        parity: as the simulator: a row that only a barrier wants stays open, though an older request wants
+            another row of the bank; banks are activated though a refresh is waiting.
     """
 
     roles: Any
@@ -84,6 +86,7 @@ class Queue(NamedTuple):
     interval: int
     switch: Any
     completion: Any
+    parity: bool
 
 
 @njit(cache=True)
@@ -219,6 +222,23 @@ def _record(trace, stats, cycle, command, bank, row, column, line):
 
 
 @njit(cache=True)
+def _steps(tables):
+    """Return int64[commands]: cycles from a command to its like in one place, 0 where more counts."""
+    steps = np.ones(tables.commands.shape[0], np.int64)
+    for command in range(steps.shape[0]):
+        for r in range(tables.row_start[command], tables.row_start[command + 1]):
+            if tables.rows[r, R_FOLLOWING] == command:
+                steps[command] = max(steps[command], tables.rows[r, R_LATENCY])
+        for r in range(tables.row_start[command], tables.row_start[command + 1]):
+            if tables.rows[r, R_WINDOW] > 1:
+                steps[command] = 0
+        for column in (C_OPENS, C_CLOSES, C_BURST):
+            if tables.commands[command, column]:
+                steps[command] = 0
+    return steps
+
+
+@njit(cache=True)
 def play_in_order(lines, starts, tables, refresh, interval, fill, trace):
     """Return (statistics, int64[commands]: how many of each command issued).
 
@@ -241,7 +261,7 @@ def play_in_order(lines, starts, tables, refresh, interval, fill, trace):
     streams = starts.shape[0] - 1
     number, done = starts[:-1].copy(), np.zeros(streams, np.int64)
     decoded, entered = np.zeros(streams, np.int64), np.full(streams, -1, np.int64)
-    refreshed, register_mode = 0, 0
+    refreshed, register_mode, step = 0, 0, _steps(tables)
     last = ended = np.int64(0)
     due = interval if interval > 0 else FAR
     while True:
@@ -292,7 +312,18 @@ def play_in_order(lines, starts, tables, refresh, interval, fill, trace):
             continue
         if target == line[0]:
             done[stream] += columns
-            ended = max(ended, best + length + commands[command, C_LATENCY])
+            if streams == 1 and trace.shape[0] == 0 and step[command] > 0 and done[0] < line[4]:
+                # The others of the line follow at a fixed distance, up to a refresh.
+                more = min(line[4] - done[0], max(due - best - 2 + step[command], 0) // step[command])
+                last += more * step[command]
+                _issue(command, bank, line[2], last, tables, state)
+                counts[command] += more
+                stats[ISSUED] += more
+                if commands[command, C_COLUMN] > 0:
+                    stats[ACCESSES] += more * count
+                    stats[HITS] += more * count
+                done[0] += more
+            ended = max(ended, last + length + commands[command, C_LATENCY])
             if done[stream] == line[4]:
                 if commands[command, C_BLOCKING]:
                     decoded[stream] = max(decoded[stream], ended)
@@ -305,6 +336,19 @@ def play_in_order(lines, starts, tables, refresh, interval, fill, trace):
                 due += interval
     stats[CYCLES] = max(decoded.max() + 1, last + 1, ended) + 1
     return stats, counts
+
+
+@njit(cache=True)
+def _refresh_legal(legal, roles, shape, ready):
+    """Set legal[bank, role] of rank 0 to the first cycle at which the command of a role may go to a bank."""
+    groups, banks = 1 + shape[0], 1 + shape[0] + shape[0] * shape[1]
+    for role in range(4):
+        command = roles[role]
+        above = max(ready[0, command], ready[1, command])
+        for group in range(shape[1]):
+            here = max(above, ready[groups + group, command])
+            for b in range(group * shape[2], (group + 1) * shape[2]):
+                legal[b, role] = max(here, ready[banks + b, command])
 
 
 @njit(cache=True)
@@ -345,7 +389,7 @@ def _first_closed(requests, waiting, queued, cycle, legal, open_row, allowed):
 
 
 @njit(cache=True)
-def _first_unwanted(requests, waiting, queued, cycle, legal, open_row, pointer):
+def _first_unwanted(requests, waiting, queued, cycle, legal, open_row, pointer, hold):
     """Return the first bank, from `pointer` on, whose row no request up to the first barrier wants, or -1."""
     banks = legal.shape[0]
     for step in range(banks):
@@ -355,6 +399,8 @@ def _first_unwanted(requests, waiting, queued, cycle, legal, open_row, pointer):
         wanted = False
         for i in range(queued):
             q = waiting[i]
+            if i > 0 and requests[q, 4] and not hold:
+                break
             wanted |= requests[q, 1] == bank and requests[q, 2] == open_row[0, bank]
             if wanted or requests[q, 4]:
                 break
@@ -405,23 +451,21 @@ def play_fr_fcfs(requests, release, tables, queue, trace):
             if slot >= 0:
                 line = waiting[slot]
                 command, bank = queue.roles[2 + requests[line, 0]], requests[line, 1]
-        if command == NO_COMMAND:
+        if command == NO_COMMAND and (queue.parity or to_refresh != 0):
             allowed = switch[5] if all_bank else np.int64(-1)
             line = _first_closed(requests, waiting, queued, cycle, legal, state.open_row, allowed)
             if line >= 0:
                 command, bank = activate, requests[line, 1]
         if command == NO_COMMAND:
-            b = _first_unwanted(requests, waiting, queued, cycle, legal, state.open_row, pointer)
+            b = _first_unwanted(requests, waiting, queued, cycle, legal, state.open_row, pointer, queue.parity)
             if b >= 0:
                 command, bank, pointer = precharge, b, b
         moved = command != NO_COMMAND
         if moved:
-            row = requests[line, 2] if line >= 0 else state.open_row[0, bank]
+            row = requests[line, 2] if line >= 0 else state.open_row[0, bank]  # of a refresh: none
             column = requests[line, 3] if line >= 0 else np.int64(0)
             _issue(command, bank, row, cycle, tables, state)
-            for b in range(banks):
-                for role in range(4):
-                    legal[b, role] = _earliest(queue.roles[role], b, tables, state)
+            _refresh_legal(legal, queue.roles, shape, state.ready)
             _record(trace, stats, cycle, command, bank, row, column, line)
             counts[int(all_bank), command] += 1
             width = switch[6] if all_bank else 1
@@ -457,9 +501,12 @@ def play_fr_fcfs(requests, release, tables, queue, trace):
         upcoming = due[turn]
         if entered < total and queued < queue.entries:
             upcoming = min(upcoming, release[entered])
-        for node in range(state.ready.shape[0]):
-            for c in range(state.ready.shape[1]):
-                if cycle < state.ready[node, c] < upcoming:
-                    upcoming = state.ready[node, c]
+        if to_refresh >= 0:
+            ready = _earliest(refresh, to_refresh * banks, tables, state)
+            upcoming = ready if cycle < ready < upcoming else upcoming
+        for b in range(banks):
+            for role in range(4):
+                if cycle < legal[b, role] < upcoming:
+                    upcoming = legal[b, role]
         cycle = max(cycle + 1, upcoming)
     return stats, counts

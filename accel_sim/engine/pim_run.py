@@ -110,7 +110,9 @@ def _play_queue(device: PimDevice, asked: Any, trace: bool, release: Any) -> Pla
     if release is None:
         release = np.zeros(len(asked), np.int64)
     completion = np.array([protocol.cycles(queue.read_done), protocol.cycles(queue.write_done)], np.int64)
-    settings = pim_channel.Queue(_roles(device), queue.entries, due, interval, _switch(device), completion)
+    settings = pim_channel.Queue(
+        _roles(device), queue.entries, due, interval, _switch(device), completion, protocol.parity
+    )
 
     def run(room: Any) -> tuple[Any, Any]:
         return pim_channel.play_fr_fcfs(asked, release, arrays, settings, room)

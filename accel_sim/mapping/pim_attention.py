@@ -9,15 +9,19 @@ from typing import Literal
 
 from accel_sim.config.errors import InputError
 from accel_sim.engine.pim_run import Played, play
-from accel_sim.hardware.pim.attention import (
-    KvLayout,
-    append_keys,
-    append_values,
-    context_program,
-    score_program,
-)
+from accel_sim.hardware.pim import attention, hbm_attention
 from accel_sim.hardware.pim.device import PimDevice
-from accel_sim.mapping.pim_cost import PimCost, Share, check_sizes, executed_macs, priced, shares_of
+from accel_sim.hardware.pim.program import Program
+from accel_sim.mapping.pim_cost import (
+    PimCost,
+    Share,
+    check_sizes,
+    executed_macs,
+    priced,
+    rows_of,
+    shares_of,
+    tile_outputs,
+)
 
 Step = Literal["score", "context", "append_keys", "append_values"]
 
@@ -38,6 +42,22 @@ class Attention:
     head_dim: int
     tokens: int
 
+    @property
+    def queries(self) -> int:
+        """Query heads that share a KV head."""
+        return self.query_heads // self.kv_heads
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one channel has of a cache."""
+
+    heads: int
+    head_dim: int
+    tokens: int
+    lanes: int
+    queries: int
+
 
 def attention_costs(device: PimDevice, work: Attention, number_format: str = "bf16") -> dict[Step, PimCost]:
     """Return the prices of the steps of one token: `score`, `context`, `append_keys`, `append_values`.
@@ -47,111 +67,133 @@ def attention_costs(device: PimDevice, work: Attention, number_format: str = "bf
     over several.
 
     Raises:
-        InputError: heads that do not divide, a head wider than a row, a cache that does not fit, or a machine
-            without one operand buffer for all banks.
+        InputError: heads that do not divide, a head wider than a row, or a cache that does not fit.
     """
+    _check(work)
+    lanes = device.lanes(number_format)
+
+    def by_tokens(step: Step) -> list[Share]:
+        return _token_shares(device, step, work, lanes, device.channels, work.kv_heads)
+
+    def by_heads(step: Step) -> list[Share]:
+        splits = _channels_of_a_head(device, work)
+        if splits > 1 and step == "score":
+            return [
+                (played, count * work.kv_heads)
+                for played, count in _token_shares(device, step, work, lanes, splits, 1)
+            ]
+        if splits > 1:
+            return [_split_head(device, step, work, lanes, splits)]
+        return shares_of(
+            device,
+            work.kv_heads,
+            1,
+            lambda heads: _played(device, step, _Part(heads, work.head_dim, work.tokens, lanes, work.queries)),
+        )
+
+    deal = min((by_tokens, by_heads), key=lambda way: max(played.cycles for played, _ in way("score")))
+    macs = work.query_heads * work.head_dim * work.tokens
+
+    def product(shares: list[Share]) -> PimCost:
+        executed = sum(executed_macs(device, played, lanes) * count for played, count in shares)
+        return priced(device, shares, macs, executed)
+
+    # Where tokens are dealt, the new one is written to one channel.
+    written = by_heads("append_keys") if deal is by_heads else [(by_tokens("append_keys")[0][0], 1)]
+    return {
+        "score": product(deal("score")),
+        "context": product(by_heads("context")),
+        "append_keys": priced(device, written),
+        "append_values": priced(device, by_heads("append_values")),
+    }
+
+
+def cache_rows(device: PimDevice, work: Attention, number_format: str = "bf16") -> int:
+    """Return the rows that one request's keys and values take of each bank in one layer, by heads."""
+    _check(work)
+    splits = _channels_of_a_head(device, work)
+    heads, lanes = ceil(work.kv_heads / device.channels), device.lanes(number_format)
+    keys = _Part(heads, work.head_dim, ceil(work.tokens / splits), lanes, 1)
+    values = _Part(heads, ceil(work.head_dim / splits), work.tokens, lanes, 1)
+    return _rows(device, keys)[0] + _rows(device, values)[1]
+
+
+def _check(work: Attention) -> None:
     check_sizes(
         query_heads=work.query_heads, kv_heads=work.kv_heads, head_dim=work.head_dim, tokens=work.tokens
     )
     if work.query_heads % work.kv_heads:
         raise InputError(f"query_heads = {work.query_heads}: must be a multiple of kv_heads = {work.kv_heads}")
-    lanes = device.lanes(number_format)
-    queries = work.query_heads // work.kv_heads
-    splits = max(device.channels // work.kv_heads, 1)
-    dims, tokens = ceil(work.head_dim / splits), ceil(work.tokens / splits)
-    by_tokens, by_heads = _key_shares(device, work, lanes)
-    score = min(by_tokens, by_heads, key=lambda shares: max(played.cycles for played, _ in shares))
-    keys_by_heads = score is by_heads
-
-    def values(step: Step) -> list[Share]:
-        if splits > 1:
-            played = _played(device, step, 1, dims, lanes, work.tokens, work.tokens, queries)
-            return [(played, work.kv_heads * ceil(work.head_dim / dims))]
-        return shares_of(
-            device,
-            work.kv_heads,
-            1,
-            lambda heads: _played(device, step, heads, dims, lanes, work.tokens, work.tokens, queries),
-        )
-
-    if keys_by_heads:
-        heads = ceil(work.kv_heads / device.channels)
-        written = [
-            (
-                _played(device, "append_keys", heads, work.head_dim, lanes, tokens, tokens, 1),
-                work.kv_heads // heads,
-            )
-        ]
-    else:
-        tokens = ceil(work.tokens / device.channels)
-        written = [(_played(device, "append_keys", work.kv_heads, work.head_dim, lanes, tokens, tokens, 1), 1)]
-    context = values("context")
-    macs = work.query_heads * work.head_dim * work.tokens
-
-    def executed(shares: list[Share]) -> int:
-        return sum(executed_macs(device, played, lanes) * count for played, count in shares)
-
-    return {
-        "score": priced(device, score, macs, executed(score)),
-        "context": priced(device, context, macs, executed(context)),
-        "append_keys": priced(device, written),
-        "append_values": priced(device, values("append_values")),
-    }
 
 
-def _key_shares(device: PimDevice, work: Attention, lanes: int) -> tuple[list[Share], list[Share]]:
-    """Return the scores' shares with keys dealt by tokens, and by heads."""
-    queries = work.query_heads // work.kv_heads
-    splits = max(device.channels // work.kv_heads, 1)
-    by_tokens = _token_shares(device, work, lanes, device.channels, work.kv_heads, queries)
-    if splits > 1:
-        by_heads = [
-            (played, count * work.kv_heads)
-            for played, count in _token_shares(device, work, lanes, splits, 1, queries)
-        ]
-    else:
-        by_heads = shares_of(
-            device,
-            work.kv_heads,
-            1,
-            lambda heads: _played(
-                device, "score", heads, work.head_dim, lanes, work.tokens, work.tokens, queries
-            ),
-        )
-    return by_tokens, by_heads
+def _channels_of_a_head(device: PimDevice, work: Attention) -> int:
+    return max(device.channels // work.kv_heads, 1)
 
 
 def _token_shares(
-    device: PimDevice, work: Attention, lanes: int, channels: int, heads: int, queries: int
+    device: PimDevice, step: Step, work: Attention, lanes: int, channels: int, heads: int
 ) -> list[Share]:
-    """Return the scores' shares of channels over which the tokens are dealt, one for each bank at a time."""
+    """Return the shares of channels over which the tokens are dealt, one for each output at a time."""
+    at_once = tile_outputs(device)
 
-    def played(slots: int) -> Played:
-        tokens = slots * device.banks
-        return _played(device, "score", heads, work.head_dim, lanes, tokens, tokens, queries)
+    def played(tiles: int) -> Played:
+        return _played(device, step, _Part(heads, work.head_dim, tiles * at_once, lanes, work.queries))
 
-    return shares_of(device.with_channels(channels), work.tokens, device.banks, played)
+    return shares_of(device.with_channels(channels), work.tokens, at_once, played)
+
+
+def _split_head(device: PimDevice, step: Step, work: Attention, lanes: int, splits: int) -> Share:
+    """Return the share of channels that have one head together: its dimensions, or its one new key."""
+    if step == "append_keys":
+        tokens = ceil(work.tokens / splits)
+        return _played(device, step, _Part(1, work.head_dim, tokens, lanes, work.queries)), work.kv_heads
+    dims = ceil(work.head_dim / splits)
+    played = _played(device, step, _Part(1, dims, work.tokens, lanes, work.queries))
+    return played, work.kv_heads * ceil(work.head_dim / dims)
 
 
 @lru_cache(maxsize=65536)
-def _played(
-    device: PimDevice,
-    step: Step,
-    heads: int,
-    head_dim: int,
-    lanes: int,
-    most_tokens: int,
-    tokens: int,
-    queries: int,
-) -> Played:
-    layout = KvLayout(device, heads, head_dim, lanes, most_tokens)
-    device.check_rows(layout.rows, f"a cache of {tokens} tokens of {heads} heads a channel")
+def _played(device: PimDevice, step: Step, part: _Part) -> Played:
+    rows = sum(_rows(device, part))
+    device.check_rows(rows, f"a cache of {part.tokens} tokens of {part.heads} heads in a channel")
+    return play(device, _program(device, step, part))
+
+
+def _rows(device: PimDevice, part: _Part) -> tuple[int, int]:
+    """Return the rows of each bank that keys and values take."""
+    if device.protocol.modes:
+        keys = rows_of(device, part.tokens, ceil(part.head_dim / part.lanes), part.queries)
+        values = rows_of(device, part.head_dim, ceil(part.tokens / part.lanes), part.queries)
+        return part.heads * keys, part.heads * values
+    layout = _layout(device, part)
+    return layout.row_parts * layout.key_rows, layout.heads * layout.value_tiles * layout.value_rows
+
+
+def _layout(device: PimDevice, part: _Part) -> attention.KvLayout:
+    return attention.KvLayout(device, part.heads, part.head_dim, part.lanes, part.tokens)
+
+
+def _program(device: PimDevice, step: Step, part: _Part) -> Program:
+    head_columns, token_columns = ceil(part.head_dim / part.lanes), ceil(part.tokens / part.lanes)
+    if device.protocol.modes:
+        heads = part.heads
+        match step:
+            case "score":
+                return hbm_attention.head_products(device, heads, part.tokens, head_columns, part.queries)
+            case "context":
+                return hbm_attention.head_products(device, heads, part.head_dim, token_columns, part.queries)
+            case "append_keys":
+                return hbm_attention.append_keys(device, heads, head_columns, part.tokens - 1)
+            case "append_values":
+                last = token_columns - 1
+                return hbm_attention.append_values(device, heads, part.head_dim, token_columns, last)
+    layout = _layout(device, part)
     match step:
         case "score":
-            return play(device, score_program(layout, tokens, queries))
+            return attention.score_program(layout, part.tokens, part.queries)
         case "context":
-            return play(device, context_program(layout, tokens, queries))
+            return attention.context_program(layout, part.tokens, part.queries)
         case "append_keys":
-            return play(device, append_keys(layout, tokens - 1))
+            return attention.append_keys(layout, part.tokens - 1)
         case "append_values":
-            return play(device, append_values(layout, tokens - 1))
+            return attention.append_values(layout, part.tokens - 1)

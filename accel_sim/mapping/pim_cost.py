@@ -81,8 +81,8 @@ def gemv_cost(device: PimDevice, m: int, k: int, batch: int = 1, number_format: 
     check_sizes(m=m, k=k, batch=batch)
     lanes = device.lanes(number_format)
     columns = ceil(k / lanes)
-    outputs_per_tile = _tile_outputs(device)
-    rows = _matrix_rows(device, _largest_share(device, m, outputs_per_tile), columns)
+    outputs_per_tile = tile_outputs(device)
+    rows = matrix_rows(device, m, k, number_format, batch)
     device.check_rows(rows, f"a {m} x {k} matrix in {number_format}")
     channel = device.with_channels(1)
     shares = shares_of(device, m, outputs_per_tile, lambda tiles: _played_gemv(channel, tiles, columns, batch))
@@ -97,14 +97,12 @@ def gemv_costs(
 
     m, k: int64[n]. Equal to `gemv_cost` one by one; equal shares are played once.
     """
-    costs = [
-        gemv_cost(device, int(rows), int(columns), batch, number_format)
-        for rows, columns in zip(m, k, strict=True)
-    ]
+    shapes, which = np.unique(np.stack([m, k]), axis=1, return_inverse=True)
+    costs = [gemv_cost(device, rows, columns, batch, number_format) for rows, columns in shapes.T.tolist()]
     return {
-        "cycles": np.array([cost.cycles for cost in costs], np.int64),
-        "energy_j": np.array([cost.energy_j for cost in costs]),
-        "row_hit_rate": np.array([cost.row_hit_rate for cost in costs]),
+        "cycles": np.array([cost.cycles for cost in costs], np.int64)[which],
+        "energy_j": np.array([cost.energy_j for cost in costs])[which],
+        "row_hit_rate": np.array([cost.row_hit_rate for cost in costs])[which],
     }
 
 
@@ -174,7 +172,8 @@ def check_sizes(**sizes: int) -> None:
             raise InputError(f"{name} = {size}: must be at least 1")
 
 
-def _tile_outputs(device: PimDevice) -> int:
+def tile_outputs(device: PimDevice) -> int:
+    """Return the outputs that a channel computes at once."""
     return hbm.tile_outputs(device) if device.protocol.modes else device.banks
 
 
@@ -183,12 +182,26 @@ def _largest_share(device: PimDevice, amount: int, tile: int) -> int:
     return ceil(ceil(amount / tile) / device.channels) * tile
 
 
-def _matrix_rows(device: PimDevice, outputs: int, columns: int) -> int:
+def matrix_rows(device: PimDevice, m: int, k: int, number_format: str = "bf16", batch: int = 1) -> int:
+    """Return the rows that an m x k matrix takes of each bank of the busiest channel."""
+    columns = ceil(k / device.lanes(number_format))
+    return rows_of(device, _largest_share(device, m, tile_outputs(device)), columns, batch)
+
+
+def rows_of(device: PimDevice, outputs: int, columns: int, batch: int = 1) -> int:
+    """Return the rows of each bank that a channel's share of a matrix takes, with HBM-PIM's results.
+
+    Args:
+        device: the memory.
+        outputs: rows of the matrix in the channel.
+        columns: of the operand vector.
+        batch: vectors that leave results.
+    """
     if device.protocol.modes is None:
         return gemv_rows(device, outputs, columns)
     registers = device.protocol.pim.registers
-    tiles, parts = outputs // hbm.tile_outputs(device), ceil(columns / registers)
-    last = hbm.weights_column(device, parts, tiles, 0, separate=True) + tiles * registers
+    tiles, parts = ceil(outputs / hbm.tile_outputs(device)), ceil(columns / registers)
+    last = hbm.weights_column(device, parts, tiles, 0, separate=True) + tiles * batch * registers
     return ceil(last / device.columns)
 
 
@@ -251,12 +264,20 @@ def _played_gemv(device: PimDevice, tiles: int, columns: int, batch: int) -> Pla
     if device.protocol.modes:
         return play(device, hbm.gemv(device, tiles * hbm.tile_outputs(device), columns, batch).program)
 
-    def run(count: int) -> Played:
-        return play(device, tiled_gemv(device, count * device.banks, columns, batch))
+    def run(count: int, accumulate: bool) -> Played:
+        return play(device, tiled_gemv(device, count * device.banks, columns, batch, accumulate=accumulate))
 
-    if device.refresh or batch > 1 or tiles <= SHORT_TILES:
-        return run(tiles)
-    return _extended(run(SHORT_TILES - 1), run(SHORT_TILES), tiles - SHORT_TILES)
+    def product(accumulate: bool) -> Played:
+        if device.refresh or batch > 1 or tiles <= SHORT_TILES:
+            return run(tiles, accumulate)
+        short, long = run(SHORT_TILES - 1, accumulate), run(SHORT_TILES, accumulate)
+        return _extended(short, long, tiles - SHORT_TILES)
+
+    # With an operand of several rows, loading it anew for every tile and draining every row both cost time.
+    roles = device.protocol.pim.roles
+    choice = roles is not None and roles.accumulates and columns > device.columns
+    orders = (True, False) if choice else (True,)
+    return min((product(accumulate) for accumulate in orders), key=lambda played: played.cycles)
 
 
 def _extended(short: Played, long: Played, times: int) -> Played:

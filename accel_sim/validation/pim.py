@@ -191,7 +191,7 @@ def validate_aim(reference: Path | None = None) -> Report:
         reference or AIM_REFERENCE,
         rows,
         predict_aim,
-        lambda row: f"{row['in_tiles']} input tiles",
+        lambda row: f"in_tiles = {row['in_tiles']}",
         "cycles",
     )
 

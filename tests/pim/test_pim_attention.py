@@ -19,6 +19,8 @@ from accel_sim.hardware.pim.attention import (
     context_program,
     score_program,
 )
+from accel_sim.hardware.pim.hbm import gemv
+from accel_sim.hardware.pim.hbm_attention import matrix_place
 from accel_sim.mapping.pim_attention import Attention, attention_costs
 
 AIM = pim_device("gddr6_aim", 1, refresh=False)
@@ -154,6 +156,34 @@ def test_what_cannot_be_laid_out_is_one_clear_error(work: Attention, message: st
     assert message in str(caught.value)
 
 
-def test_a_machine_without_one_operand_buffer_says_so() -> None:
-    with pytest.raises(InputError, match="hbm_pim does not multiply on all banks with one operand buffer"):
-        attention_costs(pim_device("hbm_pim"), Attention(8, 8, 128, 100))
+HBM = pim_device("hbm_pim", 1)
+
+
+@few
+@given(outputs=st.integers(1, 200), inputs=st.integers(1, 40))
+def test_every_column_of_a_matrix_has_its_own_place_in_hbm_pim(outputs: int, inputs: int) -> None:
+    places = {
+        matrix_place(HBM, inputs, output, column) for output in range(outputs) for column in range(inputs)
+    }
+    assert len(places) == outputs * inputs
+    tiles, parts = ceil(outputs / 64), ceil(inputs / 8)
+    read = {
+        (line[1], line[2], line[3] + offset)
+        for line in gemv(HBM, outputs, inputs).program.lines.tolist()
+        if line[0] == list(HBM.protocol.commands).index("RD") and line[2] < 4096
+        for offset in range(line[4])
+    }
+    # The host addresses banks 0 and 1, which all even and all odd banks follow.
+    assert {(bank % 2, row, column) for bank, row, column in places} <= read
+    assert len(read) == tiles * parts * 64
+
+
+@few
+@given(kv_heads=st.sampled_from([1, 2, 8, 96]), group=st.sampled_from([1, 4]), tokens=st.integers(1, 600))
+def test_hbm_pim_attends_as_products_head_by_head(kv_heads: int, group: int, tokens: int) -> None:
+    costs = attention_costs(pim_device("hbm_pim"), Attention(kv_heads * group, kv_heads, 128, tokens))
+    for step in ("score", "context"):
+        assert costs[step].macs == kv_heads * group * 128 * tokens
+        assert costs[step].lane_macs >= costs[step].macs
+    assert costs["append_keys"].commands["WR"] == kv_heads * 8
+    assert costs["append_values"].commands["WR"] >= kv_heads * 128 / 8

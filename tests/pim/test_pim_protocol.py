@@ -101,6 +101,7 @@ BROKEN = {
     ),
     "row_bytes: 2048": ("row_bytes: 2050", "structure.row_bytes: 2050 is not a multiple of column_bytes = 32"),
     "formats: {bf16: 16": ("formats: {bf16: 17", "pim.formats.bf16: 17 lanes do not divide a column of 32 B"),
+    "buffer_bytes: 2048": ("buffer_bytes: 1024", "pim.buffer_bytes: 1024 does not hold a row of 2048 B"),
     "compute: MAC16,": ("compute: MAC,,", "not valid YAML"),
     "drain: RDMAC16": ("drain: RDMAC", "pim.roles.drain: unknown command 'RDMAC' (did you mean 'RDMAC16'?)"),
     "tck_ns: 0.5": ("tck_ns: 0", "tck_ns = 0: must be more than 0"),
@@ -120,6 +121,12 @@ def test_a_broken_protocol_is_one_error_with_its_line(tmp_path: Path, place: str
     assert message in str(caught.value)
     assert str(caught.value).startswith(f"{path}:")
     assert "\n" not in str(caught.value)
+
+
+def test_the_capacity_is_that_of_the_banks_that_compute() -> None:
+    assert pim_device("gddr6_aim", 2).capacity_bytes == 2 * 2**29
+    # Rows from the first reserved one on hold no operands, and one of two ranks computes.
+    assert pim_device("hbm_pim", 1).capacity_bytes == 16 * 4096 * 1024
 
 
 def test_unknown_names_suggest_the_nearest() -> None:

@@ -38,6 +38,17 @@ def test_no_random_program_breaks_a_rule(device: PimDevice, data: st.DataObject)
         assert (played.burst_columns if burst else played.commands).get(name, 0) == asked
 
 
+@every_device
+@random_programs
+@given(data=st.data())
+def test_recording_a_trace_changes_nothing(device: PimDevice, data: st.DataObject) -> None:
+    program = data.draw(programs(device, requested(device)))
+    program.lines[:, 4] *= data.draw(st.integers(1, 200))
+    recorded, plain = play(device, program, trace=True), play(device, program)
+    assert len(recorded.trace) == sum(recorded.commands.values())
+    assert replace(recorded, trace=None) == replace(plain, trace=None)
+
+
 @random_programs
 @given(data=st.data())
 def test_two_streams_share_a_channel_of_two_row_buffers_without_breaking_a_rule(data: st.DataObject) -> None:

@@ -117,7 +117,8 @@ def gemv(
     """Return one channel's share of a matrix-vector product.
 
     Eight columns of the operand go to GRF_A; 64 reads multiply each with eight columns of weights, which add
-    up in the eight registers of GRF_B. Odd parts of the operand lie in odd banks.
+    up in the eight registers of GRF_B, lane by lane; the host adds the lanes of the results. Odd parts of the
+    operand lie in odd banks.
 
     Args:
         device: the memory.
@@ -125,15 +126,15 @@ def gemv(
         inputs: columns of the operand vector, padded to the registers of GRF_A.
         batch: vectors.
         tree: store the sums of each part apart, for the host to add up, and clear them with a row of zeros.
-        separate: False packs output tiles as the vendor's simulator does, where an odd number of parts makes
-            neighbours overlap; True leaves them room.
+        separate: False packs output tiles and results as the vendor's simulator does, where an odd number of
+            parts makes neighbours overlap, and so do the results of a batch; True leaves them room.
     """
     registers = device.protocol.pim.registers
     tiles, parts = ceil(outputs / tile_outputs(device)), ceil(inputs / registers)
     stream = _Stream(device)
     instructions = _tree_program(parts) if tree else _gemv_program(registers, parts)
     result = weights_column(device, parts, tiles, 0, separate=separate)
-    zeros = max(ZERO_ROW, (result + tiles * parts * registers) // device.columns + 1)
+    zeros = max(ZERO_ROW, (result + tiles * max(parts, batch) * registers) // device.columns + 1)
     if tree:
         for bank in range(device.banks):
             last = bank == device.banks - 1
@@ -143,7 +144,7 @@ def gemv(
     for tile in range(tiles):
         for vector in range(batch):
             stream.control()
-            start = result + (tile + vector) * registers
+            start = result + (tile * batch + vector if separate else tile + vector) * registers
             order = range(parts) if tree else [*range(0, parts, 2), *range(1, parts, 2)]
             for part in order:
                 stream.register(ODD, stream.modes.registers["grf_a"], registers, barrier=True)

@@ -20,15 +20,15 @@ def interleaved(device: PimDevice, burst: int) -> tuple[int, int, int]:
     return group * structure.banks_per_group + bank, rest // per_row, rest % per_row
 
 
-def transfer(device: PimDevice, size_bytes: int, kind: Literal["read", "write"], *, first: int = 0) -> Program:
+def transfer(device: PimDevice, size_bytes: int, kind: Literal["read", "write"]) -> Program:
     """Return the program of one channel's share of a stream of reads or writes.
 
-    size_bytes: of this channel, padded to whole bursts. first: number of the first burst.
+    size_bytes: of this channel, padded to whole bursts.
     """
     command = {"read": "RD", "write": "WR"}[kind]
     builder = Builder(device.protocol)
     open_row = -1
-    for burst in range(first, first + ceil(size_bytes / device.protocol.structure.host_bytes)):
+    for burst in range(ceil(size_bytes / device.protocol.structure.host_bytes)):
         bank, row, column = interleaved(device, burst)
         if row != open_row and device.protocol.controller == "in_order":
             open_everywhere(builder, row, range(device.protocol.structure.banks))

@@ -22,18 +22,13 @@ class Program:
     """Requests of one channel.
 
     Attributes:
-        protocol: whose commands they are. lines: int64[lines, LINE_COLUMNS]: command, bank of the channel (0
-        for a command of all banks), row, first
-            column, how many commands with consecutive columns, flags.
+        protocol: whose commands they are.
+        lines: int64[lines, LINE_COLUMNS]: command, bank of the channel (0 for a command of all banks), row,
+            first column, how many commands with consecutive columns, flags.
     """
 
     protocol: Protocol
     lines: Any
-
-    @property
-    def requests(self) -> int:
-        """Commands the host asks for; prerequisites not counted."""
-        return int(self.lines[:, COUNT].sum())
 
 
 @dataclass

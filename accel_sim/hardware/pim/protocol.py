@@ -108,6 +108,11 @@ def _check_names(protocol: Protocol, document: Document) -> None:
         if isinstance(name, str) and name not in protocol.commands:
             hint = did_you_mean(name, protocol.commands)
             raise document.error(("pim", "roles", key), f"unknown command '{name}'{hint}")
+    if roles and protocol.pim.buffer_bytes < structure.row_bytes:
+        raise document.error(
+            ("pim", "buffer_bytes"),
+            f"{protocol.pim.buffer_bytes} does not hold a row of {structure.row_bytes} B",
+        )
     for name, lanes in protocol.pim.formats.items():
         if structure.column_bytes * 8 % lanes:
             raise document.error(

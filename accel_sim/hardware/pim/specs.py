@@ -49,11 +49,11 @@ class Roles(_Spec):
     """Commands that a matrix product on all banks is made of.
 
     Attributes:
-        load: fills the operand buffer, from the host column by column, or (`load_row`) from a row of a bank
-        that
-            the host has written before.
-        clear: sets the accumulators, compute: multiplies a column of every bank with one of the buffer, drain:
-            reads the accumulators of all banks.
+        load: fills the operand buffer from the host, column by column.
+        load_row: `load` copies a row of a bank instead, which the host has written before.
+        clear: sets the accumulators.
+        compute: multiplies a column of every bank with one of the buffer.
+        drain: reads the accumulators of all banks.
         accumulates: sums stay in the accumulators while the buffer is loaded anew.
         setup: registers of the controller that the host sets first, one instruction each.
         multiply: elementwise product of two banks of each bank group, into a third.
@@ -194,7 +194,8 @@ class EnergySpec(_Spec):
 class Protocol(_Spec):
     """A DRAM-PIM standard: see the module.
 
-    `parity` leaves out the rows that the simulator it was taken from does not enforce.
+    With `parity` it does as the simulator that it was taken from: rows that are not enforced there are left
+    out; its queue holds a row open that only a barrier wants, and activates banks though a refresh is waiting.
     """
 
     name: str

@@ -37,7 +37,7 @@ class Tables(NamedTuple):
     """A protocol's arrays.
 
     Attributes:
-        commands: int64[commands, COMMAND_COLUMNS], one row a command, in the order of `names`.
+        commands: int64[commands, COMMAND_COLUMNS], one row a command, in the order of the protocol.
         row_start: int64[commands + 1]: the rows that a command opens, as `rows[start[c]:start[c + 1]]`.
         rows: int64[rows, 5]: level, following command, cycles, window, index of its history (-1: window of 1).
         shape: int64[4]: ranks, bank groups of a rank, banks of a group, histories.

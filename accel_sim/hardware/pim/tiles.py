@@ -28,7 +28,7 @@ class TileStream:
         for _ in range(roles.setup):
             self.builder.add(None)
 
-    def load(self, columns: int, *, first_column: int = 0) -> None:
+    def load(self, columns: int) -> None:
         """Fill columns of the operand buffer from the host."""
         if self.roles.load_row:
             structure = self.device.protocol.structure
@@ -36,7 +36,7 @@ class TileStream:
             self.builder.add("WR", row=self.operand_row, count=writes)
             self.builder.add(self.roles.load, row=self.operand_row)
         else:
-            self.builder.add(self.roles.load, column=first_column, count=columns)
+            self.builder.add(self.roles.load, count=columns)
 
     def clear(self) -> None:
         """Set the accumulators, where that takes a command."""
@@ -106,7 +106,9 @@ def tiled_product(device: PimDevice, columns: int) -> Program:
     return stream.program()
 
 
-def tiled_gemv(device: PimDevice, outputs: int, columns: int, batch: int = 1) -> Program:
+def tiled_gemv(
+    device: PimDevice, outputs: int, columns: int, batch: int = 1, *, accumulate: bool | None = None
+) -> Program:
     """Return the program of one channel's share of a matrix-vector product.
 
     Args:
@@ -114,21 +116,28 @@ def tiled_gemv(device: PimDevice, outputs: int, columns: int, batch: int = 1) ->
         outputs: rows of the matrix in this channel; the last tile is padded to all banks.
         columns: of the operand vector, padded.
         batch: vectors. Each repeats the product: accumulators hold one vector's sums.
+        accumulate: see `add_gemv`.
     """
     stream = TileStream(device)
     for _ in range(batch):
-        add_gemv(stream, outputs, columns)
+        add_gemv(stream, outputs, columns, accumulate=accumulate)
     return stream.program()
 
 
 def add_gemv(
-    stream: TileStream, outputs: int, columns: int, first_row: int = 0, row_stride: int | None = None
+    stream: TileStream,
+    outputs: int,
+    columns: int,
+    first_row: int = 0,
+    row_stride: int | None = None,
+    *,
+    accumulate: bool | None = None,
 ) -> None:
     """Append one matrix-vector product.
 
-    Each bank holds one output's weights in consecutive rows. Where sums stay in the accumulators while the
-    buffer is loaded anew (GDDR6-AiM), an output is drained once; where they do not (Newton), the buffer is
-    loaded once and every row of weights is drained, for the host to add up.
+    Each bank holds one output's weights in consecutive rows. An operand of several rows either is loaded anew
+    for every tile, and each output is drained once; or it is loaded once, and every row of weights is
+    drained, for the host to add up.
 
     Args:
         stream: to append to.
@@ -136,12 +145,13 @@ def add_gemv(
         columns: of the operand vector.
         first_row: of each bank, where the matrix begins.
         row_stride: rows from one tile's weights to the next; None for as many as they take.
+        accumulate: the former, where sums outlast a load of the buffer; None for whenever they do.
     """
     device = stream.device
     tiles = ceil(outputs / device.banks)
     widths = [min(device.columns, columns - start) for start in range(0, columns, device.columns)]
     stride = len(widths) if row_stride is None else row_stride
-    if stream.roles.accumulates:
+    if stream.roles.accumulates and accumulate is not False:
         if len(widths) == 1:
             stream.load(columns)
         for tile in range(tiles):
