@@ -22,7 +22,7 @@ from accel_sim.validation.reference import ReferenceRow, one_of, read_reference,
 from accel_sim.validation.report import Report
 
 DATA = Path(__file__).parent / "data"
-AIM_REFERENCE, HBM_REFERENCE, HBM_TRACE = DATA / "aim.csv", DATA / "hbmpim.csv", DATA / "hbmpim_trace.csv"
+AIM_REFERENCE, HBM_REFERENCE, HBM_TRACE = DATA / "aim.csv", DATA / "hbm_pim.csv", DATA / "hbm_pim_trace.csv"
 
 Predictor = Callable[[ReferenceRow], dict[str, int]]
 FP16_LANES, FP16_BYTES = 16, 2
@@ -98,7 +98,7 @@ def aim_program(device: PimDevice, out_tiles: int, columns: int, in_tiles: int) 
     return stream.program()
 
 
-def predict_hbmpim(row: ReferenceRow) -> dict[str, int]:
+def predict_hbm_pim(row: ReferenceRow) -> dict[str, int]:
     """Return what the model gives for a row, keyed by its columns."""
     device = _hbm_device(row["channels"])
     played = play(device, hbm_kernel(device, row).program)
@@ -196,20 +196,25 @@ def validate_aim(reference: Path | None = None) -> Report:
     )
 
 
-def validate_hbmpim(reference: Path | None = None) -> Report:
+def validate_hbm_pim(reference: Path | None = None) -> Report:
     """Return how many rows of each kernel the model reproduces to the cycle and command.
 
     With the shipped reference, also how many events of the shipped command traces.
 
     Args:
-        reference: a CSV file with the columns of `hbmpim.md`; None for the shipped one.
+        reference: a CSV file with the columns of `hbm_pim.md`; None for the shipped one.
 
     Raises:
         InputError: the file cannot be read, or a row is malformed.
     """
     rows = read_reference(reference or HBM_REFERENCE, _HBM_COLUMNS, _HBM_OPTIONAL)
     report = _report(
-        "hbmpim", reference or HBM_REFERENCE, rows, predict_hbmpim, lambda row: str(row["kernel"]), "pim_cycles"
+        "hbm_pim",
+        reference or HBM_REFERENCE,
+        rows,
+        predict_hbm_pim,
+        lambda row: str(row["kernel"]),
+        "pim_cycles",
     )
     if reference:
         return report

@@ -55,10 +55,10 @@ SUITES: dict[str, Suite] = {
         "Cycles and commands of GDDR6-AiM matrix products against its simulator, exact.",
         "validate_aim",
     ),
-    "hbmpim": Suite(
+    "hbm_pim": Suite(
         "accel_sim.validation.pim",
         "Cycles and commands of HBM-PIM kernels and of the host's streams against its simulator, exact.",
-        "validate_hbmpim",
+        "validate_hbm_pim",
     ),
     "eager": Suite(
         "accel_sim.validation.kernel_overhead",

@@ -13,7 +13,7 @@ from accel_sim.engine.pim_run import play, requests
 from accel_sim.hardware.pim import Builder, pim_device
 from accel_sim.hardware.pim.crf import Instruction, executed, triggers
 from accel_sim.hardware.pim.hbm import elementwise, gemv, reduction, weights_column
-from accel_sim.validation.pim import HBM_REFERENCE, HBM_TRACE, TRACES, predict_hbmpim, read_trace, trace_events
+from accel_sim.validation.pim import HBM_REFERENCE, HBM_TRACE, TRACES, predict_hbm_pim, read_trace, trace_events
 from accel_sim.validation.reference import read_reference, text, whole_number
 
 DEVICE = pim_device("hbm_pim", 1, parity=True)
@@ -27,7 +27,7 @@ few = settings(max_examples=15, deadline=None)
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["row_id"])
 def test_a_reference_run_is_reproduced_to_the_cycle_and_command(row: Any) -> None:
-    assert predict_hbmpim(row) == {name: row[name] for name in FIGURES}
+    assert predict_hbm_pim(row) == {name: row[name] for name in FIGURES}
 
 
 @pytest.mark.parametrize("name", TRACES)

@@ -20,7 +20,7 @@ def written(folder: Path, *lines: str) -> Path:
 
 
 def test_the_shipped_references_pass_in_every_row_and_event() -> None:
-    aim, hbm = run_suite("aim"), run_suite("hbmpim")
+    aim, hbm = run_suite("aim"), run_suite("hbm_pim")
     assert aim.passed
     assert hbm.passed
     assert aim.summary == ("28 of 28 rows agree exactly in every compared column.",)
@@ -39,7 +39,7 @@ def test_rows_of_other_sizes_are_predicted_too(tmp_path: Path) -> None:
     aim = run_suite("aim", written(tmp_path, AIM_HEADER, "3,3,7,1,531"))
     assert aim.passed
     assert aim.reference == str(tmp_path / "mine.csv")
-    hbm = run_suite("hbmpim", written(tmp_path, HBM_HEADER + ",mine", "gemv,7,100,1,2,750,x"))
+    hbm = run_suite("hbm_pim", written(tmp_path, HBM_HEADER + ",mine", "gemv,7,100,1,2,750,x"))
     assert hbm.passed
     assert hbm.summary == ("1 of 1 rows agree exactly in every compared column.",)
 
@@ -69,9 +69,9 @@ def test_a_wrong_command_count_fails_though_the_cycles_agree(tmp_path: Path) -> 
         ),
         ("aim", (AIM_HEADER, "1,0,4,1,1"), ":2: out_tiles = 0: must be from 1 to 1048576"),
         ("aim", ("channels,cycles", "1,1"), ":1: column 'out_tiles' is missing"),
-        ("hbmpim", (HBM_HEADER, "gemm,1,1,1,1,1"), ":2: kernel = gemm: is not known (did you mean 'gemv'?)"),
+        ("hbm_pim", (HBM_HEADER, "gemm,1,1,1,1,1"), ":2: kernel = gemm: is not known (did you mean 'gemv'?)"),
         (
-            "hbmpim",
+            "hbm_pim",
             (HBM_HEADER, "gemv,1,99999999,1,1,1"),
             ":2: in_elems = 99999999: must be from 1 to 67108864",
         ),
