@@ -47,6 +47,7 @@ TRACE_COLUMNS = 6
 # Entries of the statistics.
 CYCLES, ISSUED, ACCESSES, HITS, ACTIVATIONS = range(5)
 FAR = np.int64(2**62)
+NOTHING = np.int64(NO_COMMAND)  # typed, so that numba compiles the callees once
 BOTH_BUFFERS = 2
 
 
@@ -266,7 +267,7 @@ def play_in_order(lines, starts, tables, refresh, interval, fill, trace):
     due = interval if interval > 0 else FAR
     while True:
         # What each stream asks for next, and the soonest of it.
-        best, stream, command, bank, target = FAR, -1, NO_COMMAND, 0, NO_COMMAND
+        best, stream, command, bank, target = FAR, -1, NOTHING, np.int64(0), NOTHING
         for s in range(streams):
             while number[s] < starts[s + 1] and entered[s] != number[s]:
                 decoded[s] += 1
@@ -436,7 +437,7 @@ def play_fr_fcfs(requests, release, tables, queue, trace):
             to_refresh = turn
             due[turn] += queue.interval
             turn = (turn + 1) % shape[0]
-        command, bank, slot, line = NO_COMMAND, 0, -1, -1
+        command, bank, slot, line = NOTHING, np.int64(0), -1, np.int64(-1)
         if to_refresh >= 0:
             closed = True
             for b in range(to_refresh * banks, (to_refresh + 1) * banks):

@@ -11,7 +11,17 @@ import numpy as np
 
 from accel_sim.engine import pim_channel
 from accel_sim.hardware.pim.device import PimDevice
-from accel_sim.hardware.pim.program import BARRIER, COLUMN, COMMAND, COUNT, FLAGS, Program
+from accel_sim.hardware.pim.program import (
+    BANK,
+    BARRIER,
+    COLUMN,
+    COMMAND,
+    COUNT,
+    FLAGS,
+    NO_OPERATION,
+    ROW,
+    Program,
+)
 from accel_sim.hardware.pim.tables import command_index, tables
 
 
@@ -44,17 +54,40 @@ def play(device: PimDevice, *programs: Program, trace: bool = False, release: An
 
     Args:
         device: the memory.
-        programs: one, or two that share the channel: the first one's
-            commands go first (two row buffers a bank).
+        programs: one, or two that share the channel: of two commands that could go at the same time, the first
+            one's goes (banks with two row buffers).
         trace: record every command.
         release: int64[requests], for a reordering queue: the cycle from which each may enter it.
+
+    Raises:
+        ValueError: a command or bank that the channel does not have, or two programs for a reordering queue.
     """
+    for program in programs:
+        _check(device, program)
     if device.protocol.controller == "fr_fcfs":
-        (program,) = programs
-        return _play_queue(device, requests(program), trace, release)
+        if len(programs) != 1:
+            raise ValueError("a reordering queue plays one program")
+        return _play_queue(device, requests(programs[0]), trace, release)
     lines = np.concatenate([program.lines for program in programs])
     starts = np.cumsum([0, *(len(program.lines) for program in programs)])
     return _play_in_order(device, lines, starts, trace)
+
+
+def _check(device: PimDevice, program: Program) -> None:
+    """Refuse what the kernels would look up beyond their arrays."""
+    structure = device.protocol.structure
+    banks = structure.banks * (1 if device.protocol.controller == "fr_fcfs" else structure.ranks)
+    for column, limit, what in (
+        (COMMAND, len(device.protocol.commands), "command"),
+        (BANK, banks, "bank"),
+        (ROW, 2**31, "row"),
+    ):
+        values = program.lines[:, column]
+        wrong = (values < (NO_OPERATION if column == COMMAND else 0)) | (values >= limit)
+        if wrong.any():
+            raise ValueError(f"{what} {values[wrong][0]}: {device.name} has 0 to {limit - 1}")
+    if (program.lines[:, COUNT] < 1).any():
+        raise ValueError("count: must be at least 1")
 
 
 def _play_in_order(device: PimDevice, lines: Any, starts: Any, trace: bool) -> Played:

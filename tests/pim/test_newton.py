@@ -46,6 +46,30 @@ def test_a_burst_takes_its_columns_or_the_fill_of_the_adder_tree_and_one_to_read
     assert second - first == TIMINGS["nBL"] * (max(columns, 6) + 1)
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ({"bank": 32}, "bank 32: newton has 0 to 31"),
+        ({"bank": -1}, "bank -1"),
+        ({"row": -2}, "row -2"),
+        ({"count": 0}, "count: must be at least 1"),
+    ],
+)
+def test_what_the_channel_does_not_have_is_refused(line: dict[str, int], message: str) -> None:
+    builder = Builder(NEWTON.protocol)
+    builder.add("RD", **line)
+    with pytest.raises(ValueError, match=message):
+        play(NEWTON, builder.program())
+
+
+def test_a_program_of_nothing_ends_at_once() -> None:
+    assert play(NEWTON, Builder(NEWTON.protocol).program()).commands == {}
+    queue = pim_device("hbm_pim", 1)
+    assert play(queue, Builder(queue.protocol).program()).cycles == 0
+    with pytest.raises(ValueError, match="plays one program"):
+        play(queue, *[Builder(queue.protocol).program()] * 2)
+
+
 def test_products_of_one_row_follow_each_other_at_the_rate_of_the_banks() -> None:
     builder = Builder(NEWTON.protocol)
     builder.add("COMP", count=32)

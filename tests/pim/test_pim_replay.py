@@ -17,6 +17,7 @@ from accel_sim.testing.pim_replay import Issued, violations
 DEVICES = {
     "gddr6_aim": pim_device("gddr6_aim", 1),
     "newton": pim_device("newton", 1),
+    "pim_gpt": pim_device("pim_gpt", 1),
     "newton_unrefreshed": pim_device("newton", 1, refresh=False),
     "newton_concurrent": pim_device("newton", 1, concurrent=True),
     "hbm_pim": pim_device("hbm_pim", 1),

@@ -1,7 +1,7 @@
 """Programs of HBM-PIM: the host's column commands, mode switches and barriers, and what they trigger.
 
-The rules are those of the vendor's simulator (figures and order of accesses, read from its traces): to
-compute, the host parks all banks on a row that holds no data, switches to all-bank mode, writes the
+The rules are those of the vendor's simulator (figures, addresses and the order of accesses): to compute, the
+host parks all banks on a row that holds no data, switches to all-bank mode, writes the
 microprogram, switches compute on, and sends reads and writes of data rows to banks 0 and 1, which all even
 and all odd banks follow.
 """
