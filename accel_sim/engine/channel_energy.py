@@ -52,12 +52,15 @@ def energy_j(result: ChannelResult) -> Mapping[str, float]:
     idle = clocks * result.active_cycles.size - active
     reads = result.count("read") + result.count("read_precharge")
     writes = result.count("write") + result.count("write_precharge")
+    # A refresh of one bank is charged its share of a rank's (assumed).
+    banks = preset.banks * preset.preset.channels / result.active_cycles.size
+    refreshes = result.count("refresh_all") + result.count("refresh_bank") / banks
     return channel_energy_j(
         dram_cost(preset),
         activates=result.count("activate"),
         reads=reads,
         writes=writes,
-        refreshes=result.count("refresh_all"),
+        refreshes=refreshes,
         active_s=active * preset.tck_s,
         idle_s=idle * preset.tck_s,
         moved_bytes=(reads + writes) * preset.preset.burst_bytes,

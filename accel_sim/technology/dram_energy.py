@@ -102,7 +102,7 @@ def channel_energy_j(
     activates: int,
     reads: int,
     writes: int,
-    refreshes: int,
+    refreshes: float,
     active_s: float,
     idle_s: float,
     moved_bytes: int,
@@ -114,7 +114,7 @@ def channel_energy_j(
         activates: commands, over all ranks; so are reads, writes and refreshes.
         reads: read bursts.
         writes: write bursts.
-        refreshes: of whole ranks.
+        refreshes: of whole ranks; one of a single bank is its share of one.
         active_s: time with an open bank, summed over the ranks.
         idle_s: time without, summed over the ranks.
         moved_bytes: over the interface.
