@@ -37,6 +37,7 @@ from numba import njit
 
 INFINITY = 2**62
 NONE = -1
+STUCK_FOREVER = -2  # what `run_channels` returns when requests wait for something that will never happen
 
 # Roles of commands: what a command does to its banks. m[m[ROLES_AT] + role] is its number, or 0.
 ACT, PRE, RD, WR, RDA, WRA, PREA, REFA, REFB, ACT2, CASR, CASW, N_ROLES = range(13)
@@ -676,8 +677,7 @@ def _decide_refresh(m, c, clock):
         for k in range(m[c + N_OPENING]):
             if m[m[m[m[c + OPENING] + k] + BANK] + GROUP] == target:
                 held += 1
-                open_banks = 0
-        if held and (open_banks or m[c + N_OPENING]):
+        if open_banks and held:
             return wake
         if open_banks:
             role = PREA
@@ -1147,6 +1147,8 @@ def _busy(m, c):
 def run_channels(m):
     """Run all requests through the channels; returns the last clock at which read data came or a write issued.
 
+    Returns STUCK_FOREVER when the policy leaves requests waiting for nothing.
+
     Requests are offered in order, at most `PER_CYCLE` a clock; one that finds no room holds up all behind it.
 
     Args:
@@ -1191,6 +1193,8 @@ def run_channels(m):
                 end = max(end, m[c + LAST_READ_DONE], m[c + LAST_WRITE_ISSUE])
             if following > end:
                 break
+        elif following == INFINITY:
+            return STUCK_FOREVER
         clock = following
     for c in channels:
         for rank in range(m[c + RANKS], m[c + RANKS] + m[N_RANKS] * RANK_FIELDS, RANK_FIELDS):

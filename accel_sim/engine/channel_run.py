@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from accel_sim.config import RunError
 from accel_sim.engine import channel as machine
 from accel_sim.engine.access_patterns import AccessStream
 from accel_sim.engine.channel_memory import lay_out
@@ -143,6 +144,8 @@ def run_channel(
     while True:
         memory = lay_out(preset, stream, room)
         last = int(machine.run_channels(memory.m))
+        if last == machine.STUCK_FOREVER:
+            raise RunError(f"{preset.name}: the policy leaves requests waiting for ever")
         logged = int(memory.m[machine.LOGGED])
         if logged <= room or not record:
             break

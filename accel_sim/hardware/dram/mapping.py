@@ -41,6 +41,18 @@ class AddressMapping:
             values[name] = values[name] ^ ((values["column"] >> lowest) & ((1 << bits) - 1))
         return values
 
+    def encode(self, fields: Mapping[str, Addresses | int]) -> Addresses:
+        """Return the byte addresses that decode to the given fields; a field that is not given is 0."""
+        values = {name: np.asarray(fields.get(name, 0), np.int64) for name, _, _ in self.fields}
+        for name, bits, lowest in self.xor:
+            values[name] = values[name] ^ ((values["column"] >> lowest) & ((1 << bits) - 1))
+        address = np.zeros(np.broadcast_shapes(*(value.shape for value in values.values())), np.int64)
+        at = self.shift
+        for name, bits, position in self.fields:
+            address = address | (((values[name] >> position) & ((1 << bits) - 1)) << at)
+            at += bits
+        return address
+
 
 def address_mapping(
     order: str, sizes: Mapping[str, int], burst_bytes: int, xor_column: Sequence[str] = ()
