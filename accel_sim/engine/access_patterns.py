@@ -59,7 +59,7 @@ def _random(count: int, size: int, p1: int, p2: int) -> Integers:
         # x[i] = m^(i+1) x0 + c (1 + m + ... + m^i), modulo 2^64.
         powers = np.cumprod(np.full(count, multiplier, np.uint64))
         sums = np.cumsum(np.concatenate([np.ones(min(count, 1), np.uint64), powers[:-1]]))
-        state = powers * np.uint64(p2 % 2**64) + increment * sums
+        state: npt.NDArray[np.uint64] = (powers * np.uint64(p2 % 2**64) + increment * sums).astype(np.uint64)
     lines = (state >> np.uint64(24)) % np.uint64(p1 // size)
     return lines.astype(np.int64) * size
 
@@ -127,9 +127,9 @@ def access_stream(
 
     Args:
         pattern: `seq_read`, `seq_write`, `mix21` (sequential, every third a write), `triad` (three interleaved
-            sequential streams p1 bytes apart, the third written), `rand_read`, `rand_write`, `rand_mix` (uniform
-            over p1 bytes, seed p2), `stride_read`, `stride_write` (p1 bytes apart, modulo p2) or `streams` (p1
-            interleaved sequential reads, p2 bytes apart).
+            sequential streams p1 bytes apart, the third written), `rand_read`, `rand_write`, `rand_mix`
+            (uniform over p1 bytes, seed p2), `stride_read`, `stride_write` (p1 bytes apart, modulo p2) or
+            `streams` (p1 interleaved sequential reads, p2 bytes apart).
         size_bytes: moved in all.
         request_bytes: bytes of a request.
         p1: see the patterns.

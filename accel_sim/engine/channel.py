@@ -4,23 +4,26 @@ All kernels of the machine stand in this one module, because numba's cache does 
 file. They know commands by their role (activate, precharge, read, ...), timing as rows of a table and policies
 by number; which standard, preset or published controller those stand for is decided in `hardware.dram`.
 
-**Time.** A clock of the channel is worked through in a fixed order. With a *direct* front, requests are accepted
-into the read and write buffers, then commands issue from them. With a *staged* front, commands issue from the
-command queues, one transaction moves from the buffers into a queue, then requests are accepted. A clock in which
-nothing can change is skipped: every channel says when it can next act, and the machine jumps to the earliest.
+**Time.** A clock of the channel is worked through in a fixed order. With a *direct* front, requests are
+accepted into the read and write buffers, then commands issue from them. With a *staged* front, commands issue
+from the command queues, one transaction moves from the buffers into a queue, then requests are accepted. A
+clock in which nothing can change is skipped: every channel says when it can next act, and the machine jumps to
+the earliest.
 
-**Timing.** A node of the hierarchy (rank, bank group, bank, ...) holds, for each command, the first clock at which
-it may issue there. A command may issue to a bank when it may at every node above it. Issuing raises entries, one
-for each row of the constraint table that the command precedes; rows over a window (four activates) look back in a
-ring of issue times.
+**Timing.** A node of the hierarchy (rank, bank group, bank, ...) holds, for each command, the first clock at
+which it may issue there. A command may issue to a bank when it may at every node above it. Issuing raises
+entries, one for each row of the constraint table that the command precedes; rows over a window (four activates)
+look back in a ring of issue times.
 
-**Queues.** A bank keeps its waiting requests in order of arrival, with counts of those that hit its open row, so
-that choosing looks at each busy bank, not at each request; and a bank remembers the first clock at which any of
-them can go, which holds until something besides the clock changes, since issuing elsewhere only ever delays it.
+**Queues.** A bank keeps its waiting requests in order of arrival, with counts of those that hit its open row,
+so that choosing looks at each busy bank, not at each request; and a bank remembers the first clock at which any
+of them can go, which holds until something besides the clock changes, since issuing elsewhere only ever delays
+it.
 
-**Memory.** All of it is one int64 array `m`, in which records stand at indices and refer to each other by index;
-`m[b + STATE]` is field STATE of the bank at `b`. One array, because numba counts references to every array on
-every call, which costs more than the machine itself. The header at 0 holds settings and where the records are:
+**Memory.** All of it is one int64 array `m`, in which records stand at indices and refer to each other by
+index; `m[b + STATE]` is field STATE of the bank at `b`. One array, because numba counts references to every
+array on every call, which costs more than the machine itself. The header at 0 holds settings and where the
+records are:
 
 * `c`, a channel: CHAN_FIELDS, then one count for each command;
 * `b`, a bank: BANK_FIELDS, the last of which begin the list of its nodes, one for each level;
@@ -235,8 +238,9 @@ COLUMN_SLOT, ACTIVATE_SLOT, PRECHARGE_SLOT, ROW_SLOTS, ANY_SLOT = 1, 2, 4, 6, 7
 # The kernels allocate nothing, so they go without numba's reference counts; only `run_channels` is called from
 # Python, so only it is cached, with its parts, and wrapped.
 _UNCOUNTED: dict[str, Any] = {"_nrt": False, "error_model": "numpy"}
+_UNWRAPPED: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 kernel = njit(cache=True, **_UNCOUNTED)
-part = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_UNCOUNTED)
+part = njit(**_UNCOUNTED, **_UNWRAPPED)
 
 _LATER = 1 << 60  # puts a request behind all others when the order is by hits first
 _HASH = 0x9E3779B1
@@ -273,8 +277,7 @@ def _earliest_in_scope(m, b, command):
 
 @part
 def _raise_to(m, at, clock):
-    if m[at] < clock:
-        m[at] = clock
+    m[at] = max(m[at], clock)
 
 
 @part
@@ -381,7 +384,7 @@ def _issue(m, c, role, b, row, column, clock):
     if m[RECORD]:
         _log(m, c, command, b, row, column, clock)
     _look_again(m, b)
-    if role == RD or role == WR:
+    if role in (RD, WR):
         m[b + CAS_COUNT] += 1
         m[b + LAST_USE] = clock
     elif role == ACT:
@@ -396,7 +399,7 @@ def _issue(m, c, role, b, row, column, clock):
     elif role == ACT2:
         m[b + STATE] = OPEN
         _count_hits(m, b)
-    elif role == PRE or role == RDA or role == WRA:
+    elif role in (PRE, RDA, WRA):
         _close(m, b, clock)
     elif role == PREA:
         for other in range(m[m[BELOW_AT] + m[m[SCOPE_AT] + command]]):
@@ -619,7 +622,7 @@ def _choose(m, c, which, admitted, clock):
 
 @part
 def _decide(m, c, role, s, b, source, place):
-    """Note the command to issue: its role, the request it serves or NONE, its bank and where the request waits."""
+    """Note the command to issue: role, request that it serves or NONE, bank, and where the request waits."""
     m[c + DO_ROLE] = role
     m[c + DO_SLOT] = s
     m[c + DO_BANK] = b
@@ -762,9 +765,11 @@ def _decide_buffers(m, c, admitted, clock):
         wake = min(wake, _decide_refresh(m, c, clock))
         role = m[c + DO_ROLE]
         if role >= 0:
-            kind = PRECHARGE_SLOT if role == PRE or role == PREA else ACTIVATE_SLOT
+            kind = PRECHARGE_SLOT if role in (PRE, PREA) else ACTIVATE_SLOT
             if admitted & kind and not (
-                m[EDGES] and kind == PRECHARGE_SLOT and not _edge_allows(m, c, m[c + DO_BANK], clock, role == PREA)
+                m[EDGES]
+                and kind == PRECHARGE_SLOT
+                and not _edge_allows(m, c, m[c + DO_BANK], clock, role == PREA)
             ):
                 return wake
             m[c + DO_ROLE] = NONE
@@ -818,7 +823,7 @@ def _decide_split(m, c, clock):
     role = m[c + DO_ROLE]
     if role < 0:
         _decide_second_half(m, c, INFINITY - 1)
-    elif (role == RD or role == WR) and m[CLOCK_SYNC] and clock >= m[c + CLOCK_ON_UNTIL]:
+    elif (role in (RD, WR)) and m[CLOCK_SYNC] and clock >= m[c + CLOCK_ON_UNTIL]:
         # The clock after the CAS belongs to its column command, so no second half may be due then.
         s = m[c + DO_SLOT]
         m[c + DO_ROLE] = NONE
@@ -900,7 +905,7 @@ def _retire(m, c, s, clock):
 
 @part
 def _move_on(m, c, s, role, clock):
-    """Take a request a step further before its command issues: out of its queue, or to where the next one waits.
+    """Take a request a step further before its command issues: out of its queue, or among the activated.
 
     Returns the role, which becomes one with precharge when the policy closes the row with its last hit.
     """
@@ -946,20 +951,20 @@ def _act(m, c, clock):
     if s >= 0:
         row = m[s + ROW]
         column = m[s + COLUMN]
-        if role != CASR and role != CASW:
+        if role not in (CASR, CASW):
             _classify(m, c, s, role)
             role = _move_on(m, c, s, role, clock)
     _issue(m, c, role, b, row, column, clock)
     if RD <= role <= WRA:
         _retire(m, c, s, clock)
-    elif role == REFA or role == REFB:
+    elif role in (REFA, REFB):
         m[c + REFRESH_HEAD] = (m[c + REFRESH_HEAD] + 1) % m[DUE_SIZE]
         m[c + REFRESH_COUNT] -= 1
         m[c + FROZEN] = NONE
     if m[EDGES] and clock % 2 == 1 and not RD <= role <= WRA:
         m[c + EDGE_CLOCK] = clock + (3 if role == ACT else 1)
         m[c + EDGE_GROUP] = m[b + GROUP]
-        m[c + EDGE_BANK] = NONE if role == PREA or role == REFA else b
+        m[c + EDGE_BANK] = NONE if role in (PREA, REFA) else b
 
 
 @part
@@ -979,7 +984,7 @@ def _refreshes_due(m, c, clock):
 
 @part
 def _move(m, c):
-    """Move one transaction from a buffer into the command queue of its bank; returns whether anything changed."""
+    """Move one transaction from a buffer into its command queue; returns whether anything changed."""
     if m[c + DRAINING] == 0 and not m[UNIFIED]:
         full = m[c + WRITES] >= m[WRITE_CAPACITY]
         if full or (m[c + WRITES] > m[DRAIN_LOW] and m[c + QUEUED_ALL] == 0):

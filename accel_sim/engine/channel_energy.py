@@ -45,7 +45,7 @@ def dram_cost(preset: ResolvedPreset) -> DramCost:
 
 
 def energy_j(result: ChannelResult) -> Mapping[str, float]:
-    """Return the energy of a run by cause, up to its last clock; see `technology.dram_energy.channel_energy_j`."""
+    """Return the energy of a run by cause, up to its last clock; see `dram_energy.channel_energy_j`."""
     preset = result.preset
     clocks = result.last_cycle + 1
     active = int(result.active_cycles.sum())

@@ -406,6 +406,4 @@ def _write_channel(
     bank[:, machine.QUEUE] = block[machine.BANKS] + queue * machine.BANK_FIELDS
     bank[:, machine.GROUP] = group
     bank[:, machine.RANK] = block[machine.RANKS] + rank * machine.RANK_FIELDS
-    bank[:, machine.PATH : machine.PATH + tables.path.shape[1]] = (
-        block[machine.NODES] + tables.path * node_size
-    )
+    bank[:, machine.PATH : machine.PATH + tables.path.shape[1]] = block[machine.NODES] + tables.path * node_size

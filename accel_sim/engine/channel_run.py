@@ -19,6 +19,7 @@ from accel_sim.hardware.dram.tables import ResolvedPreset
 
 Integers = npt.NDArray[np.int64]
 
+
 @dataclass(frozen=True)
 class ChannelResult:
     """What a stream cost.

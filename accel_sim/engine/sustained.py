@@ -1,4 +1,4 @@
-"""What a DRAM preset sustains on a kind of traffic: bandwidth, latency and energy per byte, from a command-level run."""
+"""What a DRAM preset sustains on a kind of traffic: bandwidth, latency, energy per byte, from command-level runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from accel_sim.engine.channel_energy import energy_j
 from accel_sim.engine.channel_run import run_channel
 from accel_sim.hardware.dram import Policy, ResolvedPreset, load_preset
 
-Traffic = Literal["streaming_read", "streaming_write", "streaming_copy", "strided_read", "random_read", "random_mix"]
+Traffic = Literal[
+    "streaming_read", "streaming_write", "streaming_copy", "strided_read", "random_read", "random_mix"
+]
 
 # Long enough for several refresh intervals, so that the ends and the first rows weigh little.
 REQUESTS = 32_768

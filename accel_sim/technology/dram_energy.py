@@ -91,7 +91,7 @@ def cost_from_currents(
 
 
 def cost_per_bit(core_pj_per_bit: float, io_pj_per_bit: float, burst_bytes: int) -> DramCost:
-    """Return charges where no currents are known: everything hangs on the bits moved, nothing on rows or time."""
+    """Return charges where no currents are known: all hangs on the bits moved, nothing on rows or time."""
     burst_j = core_pj_per_bit * _PJ_PER_BIT_TO_J_PER_BYTE * burst_bytes
     return DramCost(0.0, burst_j, burst_j, 0.0, 0.0, 0.0, io_pj_per_bit * _PJ_PER_BIT_TO_J_PER_BYTE)
 

@@ -98,7 +98,9 @@ def stream_of(row: ReferenceRow, preset: ResolvedPreset) -> AccessStream:
     values = row.values
     burst = preset.preset.burst_bytes
     if values["size_bytes"] // burst > MOST_REQUESTS:
-        raise InputError(f"{row.place}: size_bytes = {values['size_bytes']}: more than {MOST_REQUESTS} requests")
+        raise InputError(
+            f"{row.place}: size_bytes = {values['size_bytes']}: more than {MOST_REQUESTS} requests"
+        )
     try:
         return access_stream(
             values["pattern"],
@@ -145,7 +147,9 @@ def validate(reference: Path | None = None) -> Report:
         "total_cycles": natural,
     }
     figures = [*COUNTS, "avg_rd_latency_cyc", *ENERGIES, "total_pJ"]
-    optional = {"inj_per_cycle": natural} | {name: _optional(number) for name in figures if name not in required}
+    optional = {"inj_per_cycle": natural} | {
+        name: _optional(number) for name in figures if name not in required
+    }
     rows = read_reference(reference or REFERENCE, required, optional)
     found = [(row, _differences(row, predict(row))) for row in rows]
     table = tuple(_line(config, found) for config in dict.fromkeys(row["config"] for row in rows))

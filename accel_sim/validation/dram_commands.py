@@ -30,7 +30,10 @@ _COLUMNS = {
     "cmd": text,
 }
 # Places that a command does not have are empty, or -1.
-_PLACES = {name: lambda cell: int(float(cell)) if cell else -1 for name in ("rank_or_pc", "sid", "bankgroup", "bank", "row", "col")}
+_PLACES = {
+    name: lambda cell: int(float(cell)) if cell else -1
+    for name in ("rank_or_pc", "sid", "bankgroup", "bank", "row", "col")
+}
 _LEVEL_COLUMNS = {
     "rank": "rank_or_pc",
     "pseudochannel": "rank_or_pc",
@@ -135,10 +138,12 @@ def _as_reference(preset: ResolvedPreset, command: Sequence[int]) -> Mapping[str
 
 
 def _places(preset: ResolvedPreset, row: ReferenceRow) -> dict[str, int | str]:
-    """Return what a reference row says of a command: no place below its scope, rows and columns where it has them."""
+    """Return what a reference row says of a command: places down to its scope, row and column if it has them."""
     command = preset.standard.commands.get(row["cmd"])
     if command is None:
-        raise InputError(f"{row.place}: cmd = {row['cmd']}: is not known{did_you_mean(row['cmd'], preset.standard.commands)}")
+        raise InputError(
+            f"{row.place}: cmd = {row['cmd']}: is not known{did_you_mean(row['cmd'], preset.standard.commands)}"
+        )
     levels = preset.standard.levels
     named = [_LEVEL_COLUMNS[level] for level in levels[1 : levels.index(command.scope) + 1]]
     if command.role in ("activate", "read", "write", "read_precharge", "write_precharge"):

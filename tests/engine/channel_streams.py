@@ -1,4 +1,4 @@
-"""Streams for channel tests: requests at given places, and random ones that make rows, banks and addresses meet."""
+"""Streams for channel tests: requests at given places, and random ones that make rows and addresses meet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from accel_sim.hardware.dram import ResolvedPreset
 
 
 def at_places(
-    preset: ResolvedPreset, places: Sequence[dict[str, int]], writes: Sequence[bool], arrivals: Sequence[int] = ()
+    preset: ResolvedPreset,
+    places: Sequence[dict[str, int]],
+    writes: Sequence[bool],
+    arrivals: Sequence[int] = (),
 ) -> AccessStream:
     """Return requests to the given fields, all offered at once or at the given clocks."""
     names = {name for name, _, _ in preset.mapping.fields}

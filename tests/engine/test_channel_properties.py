@@ -1,4 +1,4 @@
-"""Random requests under every policy: nothing the standard forbids, each served once, no worse with better parts."""
+"""Random requests under every policy: nothing forbidden, each served once, no worse with better parts."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ def test_parity_presets_keep_their_own_tables(random: Random) -> None:
 def test_reads_come_back_no_sooner_than_a_row_hit_could(random: Random) -> None:
     preset = chosen(random)
     result = run_channel(preset, random_stream(random, preset))
-    if result.statistic(machine.FORWARDED) + result.statistic(machine.MERGED_READS) == 0 and result.count("read"):
+    if result.statistic(machine.FORWARDED) + result.statistic(machine.MERGED_READS) == 0 and result.count(
+        "read"
+    ):
         assert result.read_latency_cycles.min() >= preset.read_latency
 
 
@@ -89,10 +91,10 @@ def test_a_run_is_the_same_twice_and_recording_changes_nothing(random: Random) -
     assert all(value >= 0 for value in energy_j(once).values())
 
 
-# Scheduling is greedy, so a faster part can meet a worse order: in a thousand random streams, at most 4 % and 60
-# clocks (a bus turn and a row conflict) later than the slower one.
-ANOMALY = 1.04
-ANOMALY_CYCLES = 60
+# Scheduling is greedy, so a faster part can meet a worse order. Over 1500 random streams of up to 200 requests
+# the faster part was at most 92 clocks later: a bus turn or two, or a row conflict.
+ANOMALY_CYCLES = 150
+ANOMALY_SHARE = 0.02
 
 
 @several
@@ -102,7 +104,7 @@ def test_faster_timings_are_no_slower_but_for_a_scheduling_anomaly(random: Rando
     stream = random_stream(random, preset)
     slower = _slower(preset, random.choice([rule.formula for rule in preset.rules]), random.randrange(1, 12))
     assert run_channel(preset, stream).total_cycles <= (
-        ANOMALY * run_channel(slower, stream).total_cycles + ANOMALY_CYCLES
+        run_channel(slower, stream).total_cycles + ANOMALY_CYCLES
     )
 
 
@@ -121,7 +123,7 @@ def test_more_banks_are_no_slower_on_random_rows(seed: int) -> None:
     burst = preset.preset.burst_bytes
     stream = access_stream("rand_mix", 2000 * burst, burst, 2**28, seed)
     few = run_channel(preset, _folded(preset, stream)).total_cycles
-    assert run_channel(preset, stream).total_cycles <= ANOMALY * few
+    assert run_channel(preset, stream).total_cycles <= (1 + ANOMALY_SHARE) * few
 
 
 def _folded(preset: ResolvedPreset, stream: AccessStream) -> AccessStream:

@@ -1,4 +1,4 @@
-"""Channels against closed forms: each timing probed at its earliest clock, unloaded latency, row-conflict rates."""
+"""Channels against closed forms: timings probed at their earliest clock, unloaded latency, row conflicts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from accel_sim.validation.dram import parity_presets
 from accel_sim.validation.dram_commands import issued_commands
 
 SHIPPED = all_presets()
-QUIET = {name: preset.with_policy(preset.policy.model_copy(update={"refresh": "none"})) for name, preset in SHIPPED.items()}
+QUIET = {
+    name: preset.with_policy(preset.policy.model_copy(update={"refresh": "none"}))
+    for name, preset in SHIPPED.items()
+}
 GROUPED = [name for name, preset in SHIPPED.items() if "bankgroup" in preset.standard.levels]
 
 
@@ -192,7 +195,7 @@ def test_the_unloaded_latency_of_row_conflicts_is_that_of_its_commands(name: str
 def test_a_stream_reaches_the_peak_but_for_refresh() -> None:
     for name, preset in SHIPPED.items():
         if preset.preset.tck_ps < 400:
-            continue  # one request a clock does not fill a bus whose burst takes four half clocks of two channels
+            continue  # its clocks are halves, and two pseudo-channels wait for one request in each
         refresh = bound(preset, "refresh_all", "activate", "bank") / preset.refresh_interval
         quiet = sustained(QUIET[name], "streaming_read", requests=8192).efficiency
         assert quiet >= 0.97, name

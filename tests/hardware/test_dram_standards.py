@@ -1,4 +1,4 @@
-"""DRAM standards as data: the shipped ones are legal and agree with a published table; wrong ones get one line."""
+"""DRAM standards as data: the shipped are legal and agree with a published table, wrong ones get one line."""
 
 from __future__ import annotations
 
@@ -88,9 +88,7 @@ def test_formulas_and_command_lengths_give_the_published_table(name: str) -> Non
     preset = parity_presets()[name]
     published = published_rows()[preset.preset.source.split(" at ")[1]]
     levels = preset.standard.levels
-    ours = {
-        (levels[r.level], r.preceding, r.following, r.window, r.sibling): r.latency for r in preset.rules
-    }
+    ours = {(levels[r.level], r.preceding, r.following, r.window, r.sibling): r.latency for r in preset.rules}
     assert ours == {key: value for key, value in published.items() if value > 0}
 
 
@@ -119,7 +117,13 @@ def test_the_column_can_be_split() -> None:
 
 @pytest.mark.parametrize(
     ("formula", "value"),
-    [("22", 22), ("CL + BL / 2 + 2 - WL", 12), ("max(1, WL - CL)", 1), ("ceil(7.8 / 0.625)", 13), ("-(WL - CL)", 6)],
+    [
+        ("22", 22),
+        ("CL + BL / 2 + 2 - WL", 12),
+        ("max(1, WL - CL)", 1),
+        ("ceil(7.8 / 0.625)", 13),
+        ("-(WL - CL)", 6),
+    ],
 )
 def test_formulas_are_exact_arithmetic(formula: str, value: int) -> None:
     assert evaluate(formula, {"CL": 22, "WL": 16, "BL": 8}) == value
@@ -153,7 +157,11 @@ def test_a_condition_is_one_comparison() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("tRC: 74", "tRC: 73", r"timings: must fulfil tRC >= tRAS \+ tRP \(given: tRAS = 52, tRC = 73, tRP = 22\)"),
+        (
+            "tRC: 74",
+            "tRC: 73",
+            r"timings: must fulfil tRC >= tRAS \+ tRP \(given: tRAS = 52, tRC = 73, tRP = 22\)",
+        ),
         ("tRCD: 22,", "", "unknown parameter 'tRCD'"),
         ("tRCD: 22,", "tRCD: tRP + tRCD,", "timings.tRCD: 'tRCD' is defined by itself"),
         ("rows: 65536", "rows: 65000", "rows|row = 65000: must be a power of two"),
@@ -163,13 +171,21 @@ def test_a_condition_is_one_comparison() -> None:
         ("column, bankgroup, channel", "column, channel", "mapping: field 'bankgroup' is missing"),
         ("row, rank,", "row, row, rank,", "mapping: field 'row' is given twice"),
         ("row, rank,", "row, rnak,", "mapping: unknown field 'rnak'"),
-        ("preceding: RDA, following: REF", "preceding: RDX, following: REF", r"unknown command 'RDX' \(did you mean"),
+        (
+            "preceding: RDA, following: REF",
+            "preceding: RDX, following: REF",
+            r"unknown command 'RDX' \(did you mean",
+        ),
         ("REF: {role: refresh_all", "REF: {role: activate", "2 commands have role activate: must be 1"),
         ("latency: tRAS}", "latency: tRAS +}", "constraints.*'tRAS \\+' is not a formula"),
         ("order: hits_first", "order: fifo", "policies.default.order = fifo: must be"),
         ("extends: DDR4-3200", "extends: DDR4-4000", "is not a preset"),
         ("extends: DDR4-3200", "extends: DDR4-2400", "leads back to itself"),
-        ("levels: [channel, rank, bankgroup, bank]", "levels: [rank, channel, bank]", "must go from channel to bank"),
+        (
+            "levels: [channel, rank, bankgroup, bank]",
+            "levels: [rank, channel, bank]",
+            "must go from channel to bank",
+        ),
         ("tREFI: ceil(7800 / tCK_ns)", "tREFI: 0", "must fulfil tREFI > tRFC"),
         ("    mapping: row, rank", "    policy: nothing\n    mapping: row, rank", "unknown policy 'nothing'"),
     ],
@@ -199,7 +215,9 @@ def test_an_illegal_standard_is_one_line_with_file_and_place(
 )
 def test_policies_that_do_not_fit_are_refused(changes: dict[str, object], message: str, tmp_path: Path) -> None:
     lines = "".join(f"    {key}: {str(value).lower()}\n" for key, value in changes.items())
-    kept = [line for line in DDR4.splitlines(True) if not any(line.startswith(f"    {key}:") for key in changes)]
+    kept = [
+        line for line in DDR4.splitlines(True) if not any(line.startswith(f"    {key}:") for key in changes)
+    ]
     text = "".join(kept).replace("  default: &default\n", f"  default: &default\n{lines}")
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")

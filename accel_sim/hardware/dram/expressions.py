@@ -1,4 +1,4 @@
-"""Formulas over timing parameters, such as `RL + BL / 2 + 2 - WL`: parsed, checked and evaluated without `eval`."""
+"""Formulas over timing parameters, such as `RL + BL / 2 + 2 - WL`, evaluated exactly and without `eval`."""
 
 from __future__ import annotations
 
@@ -106,4 +106,6 @@ def _value(node: ast.expr, values: Mapping[str, Number | int]) -> Number:
         count = len(node.args)
         if function in _FUNCTIONS and (count == 1 if function in ("ceil", "floor") else count >= 2):
             return _FUNCTIONS[function](*(_value(argument, values) for argument in node.args))
-    raise ValueError(f"'{shortened(ast.unparse(node))}' is not allowed in a formula (+ - * / max min ceil floor)")
+    raise ValueError(
+        f"'{shortened(ast.unparse(node))}' is not allowed in a formula (+ - * / max min ceil floor)"
+    )

@@ -80,7 +80,11 @@ def _with_bases(document: Document) -> Any:
             return own
         base = own["extends"]
         if base not in presets or base in seen:
-            problem = "leads back to itself" if base in seen else f"is not a preset{did_you_mean(base, map(str, presets))}"
+            problem = (
+                "leads back to itself"
+                if base in seen
+                else f"is not a preset{did_you_mean(base, map(str, presets))}"
+            )
             raise document.error(("presets", name, "extends"), f"'{base}' {problem}")
         above = completed(base, (*seen, name))
         if not isinstance(above, dict):

@@ -66,8 +66,8 @@ def address_mapping(
         xor_column: fields that are xor-ed with the column's bits, from its lowest on.
 
     Raises:
-        ValueError: an unknown, repeated or missing field, a size that is no power of two, or a split of the column
-            that leaves nothing.
+        ValueError: an unknown, repeated or missing field, a size that is no power of two, or a split of the
+            column that leaves nothing.
     """
     for name, size in {**sizes, "burst_bytes": burst_bytes}.items():
         if size & (size - 1):
@@ -82,7 +82,9 @@ def address_mapping(
         position = taken.get(name, 0)
         if low:
             if name != "column" or position or not low.isdigit() or not 0 < int(low) < bits[name]:
-                raise ValueError(f"'{piece}': only the column's low part is given with its bits, 1 to {bits['column'] - 1}")
+                raise ValueError(
+                    f"'{piece}': only the column's low part is given with its bits, 1 to {bits['column'] - 1}"
+                )
             width = int(low)
         else:
             width = bits[name] - position

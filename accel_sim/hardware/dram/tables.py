@@ -1,4 +1,4 @@
-"""A preset resolved: parameters in clocks, the timing table as integers, the policy; and whether it is legal."""
+"""A preset resolved: parameters in clocks, timing table as integers, policy; and whether it is legal."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def resolve(standard: Standard, name: str, document: Document) -> ResolvedPreset
 
 
 def _check_commands(standard: Standard, document: Document) -> None:
-    roles = [command.role for command in standard.commands.values()]
+    roles: list[str] = [command.role for command in standard.commands.values()]
     for role in NEEDED_ROLES:
         if roles.count(role) != 1:
             raise document.error(("commands",), f"{roles.count(role)} commands have role {role}: must be 1")
@@ -172,7 +172,9 @@ def _check_commands(standard: Standard, document: Document) -> None:
         if command.scope not in standard.levels:
             raise document.error(("commands", name, "scope"), f"{command.scope} is not one of the levels")
         if command.role != "other" and roles.count(command.role) > 1:
-            raise document.error(("commands", name, "role"), f"{command.role} is the role of another command too")
+            raise document.error(
+                ("commands", name, "role"), f"{command.role} is the role of another command too"
+            )
     for index, row in enumerate(standard.constraints):
         here = ("constraints", index)
         if row.level not in standard.levels:
@@ -237,7 +239,9 @@ def _check_conditions(
 def _counts(standard: Standard, preset: Preset, document: Document, at: Sequence[str]) -> tuple[int, ...]:
     for level in preset.counts:
         if level not in standard.levels[1:]:
-            raise document.error((*at, "counts", level), f"unknown level{did_you_mean(level, standard.levels[1:])}")
+            raise document.error(
+                (*at, "counts", level), f"unknown level{did_you_mean(level, standard.levels[1:])}"
+            )
     for level in standard.levels[1:]:
         if level not in preset.counts:
             raise document.error((*at, "counts"), f"the number of each {level} is missing")
@@ -250,7 +254,10 @@ def _counts(standard: Standard, preset: Preset, document: Document, at: Sequence
 def _mapping(
     standard: Standard, preset: Preset, counts: Sequence[int], document: Document, at: Sequence[str]
 ) -> AddressMapping:
-    sizes = {"channel": preset.channels, **dict(zip(standard.levels[1:], counts[1:], strict=True))}
+    sizes: dict[str, int] = {
+        "channel": preset.channels,
+        **dict(zip(standard.levels[1:], counts[1:], strict=True)),
+    }
     sizes |= {"row": preset.rows, "column": preset.columns}
     try:
         return address_mapping(preset.mapping, sizes, preset.burst_bytes, preset.xor_column)
@@ -286,7 +293,7 @@ def _check_policy(resolved: ResolvedPreset, document: Document, at: Sequence[str
         if not 0 < resolved.refresh_bank_interval * resolved.banks <= resolved.refresh_interval:
             raise document.error(
                 (*at, "policy"),
-                f"refresh per_bank takes {resolved.refresh_bank_interval} x {resolved.banks} clocks for all banks: "
+                f"refresh per_bank takes {resolved.refresh_bank_interval} x {resolved.banks} clocks: "
                 f"must be at most {resolved.refresh_interval}",
             )
     if policy.issue == "row_and_column" and resolved.standard.command_buses == "one":
@@ -295,7 +302,9 @@ def _check_policy(resolved: ResolvedPreset, document: Document, at: Sequence[str
         raise document.error((*at, "policy"), "split activates need activated_first and issue one")
     ranks = prod(resolved.counts[: resolved.standard.levels.index(_refresh_level(resolved)) + 1])
     if policy.refresh != "none" and resolved.refresh_interval < ranks:
-        raise document.error((*at, "timings"), f"the refresh interval must be at least {ranks}, a clock for each rank")
+        raise document.error(
+            (*at, "timings"), f"the refresh interval must be at least {ranks}, a clock for each rank"
+        )
 
 
 def _refresh_level(resolved: ResolvedPreset) -> str:
