@@ -217,8 +217,8 @@ REQUEST, BANK, ROW, COLUMN, WRITE, ORDER, STAMP, NEXT, PREVIOUS, SEEN, MERGED, S
 # A request: key (its address in units of a request), where it goes, and what became of it.
 KEY, TO_CHANNEL, TO_BANK, TO_ROW, TO_COLUMN, IS_WRITE, ARRIVAL, ACCEPTED, DONE, REQUEST_FIELDS = range(10)
 
-# A constraint row.
-ROW_LEVEL, ROW_FOLLOWING, ROW_LATENCY, ROW_WINDOW, ROW_SIBLING, ROW_RING, ROW_FIELDS = range(7)
+# A constraint row; ROW_ABOVE is 0, or for one between siblings the banks under their parent.
+ROW_LEVEL, ROW_FOLLOWING, ROW_LATENCY, ROW_WINDOW, ROW_ABOVE, ROW_RING, ROW_FIELDS = range(7)
 
 # A recorded command; a rank's books; an entry of the address table (key + 1, waiting write, slot of a read).
 AT_CYCLE, COMMAND, CHANNEL, AT_BANK, AT_ROW, AT_COLUMN, RECORD_FIELDS = range(7)
@@ -289,9 +289,9 @@ def _constrain(m, c, b, command, clock):
         level = m[row + ROW_LEVEL]
         following = m[row + ROW_FOLLOWING]
         latency = m[row + ROW_LATENCY]
-        if m[row + ROW_SIBLING]:
+        above = m[row + ROW_ABOVE]
+        if above:
             own = m[b + PATH + level]
-            above = m[m[BELOW_AT] + level - 1]
             step = m[m[BELOW_AT] + level]
             first = b - (m[b + INDEX] % above) * BANK_FIELDS
             for other in range(0, above, step):
@@ -384,7 +384,7 @@ def _issue(m, c, role, b, row, column, clock):
     if m[RECORD]:
         _log(m, c, command, b, row, column, clock)
     _look_again(m, b)
-    if role in (RD, WR):
+    if RD <= role <= WR:
         m[b + CAS_COUNT] += 1
         m[b + LAST_USE] = clock
     elif role == ACT:
@@ -399,7 +399,7 @@ def _issue(m, c, role, b, row, column, clock):
     elif role == ACT2:
         m[b + STATE] = OPEN
         _count_hits(m, b)
-    elif role in (PRE, RDA, WRA):
+    elif role == PRE or RDA <= role <= WRA:
         _close(m, b, clock)
     elif role == PREA:
         for other in range(m[m[BELOW_AT] + m[m[SCOPE_AT] + command]]):
@@ -765,7 +765,7 @@ def _decide_buffers(m, c, admitted, clock):
         wake = min(wake, _decide_refresh(m, c, clock))
         role = m[c + DO_ROLE]
         if role >= 0:
-            kind = PRECHARGE_SLOT if role in (PRE, PREA) else ACTIVATE_SLOT
+            kind = ACTIVATE_SLOT if REFA <= role <= REFB else PRECHARGE_SLOT
             if admitted & kind and not (
                 m[EDGES]
                 and kind == PRECHARGE_SLOT
@@ -823,7 +823,7 @@ def _decide_split(m, c, clock):
     role = m[c + DO_ROLE]
     if role < 0:
         _decide_second_half(m, c, INFINITY - 1)
-    elif (role in (RD, WR)) and m[CLOCK_SYNC] and clock >= m[c + CLOCK_ON_UNTIL]:
+    elif RD <= role <= WR and m[CLOCK_SYNC] and clock >= m[c + CLOCK_ON_UNTIL]:
         # The clock after the CAS belongs to its column command, so no second half may be due then.
         s = m[c + DO_SLOT]
         m[c + DO_ROLE] = NONE
@@ -951,20 +951,20 @@ def _act(m, c, clock):
     if s >= 0:
         row = m[s + ROW]
         column = m[s + COLUMN]
-        if role not in (CASR, CASW):
+        if role < CASR:
             _classify(m, c, s, role)
             role = _move_on(m, c, s, role, clock)
     _issue(m, c, role, b, row, column, clock)
     if RD <= role <= WRA:
         _retire(m, c, s, clock)
-    elif role in (REFA, REFB):
+    elif REFA <= role <= REFB:
         m[c + REFRESH_HEAD] = (m[c + REFRESH_HEAD] + 1) % m[DUE_SIZE]
         m[c + REFRESH_COUNT] -= 1
         m[c + FROZEN] = NONE
     if m[EDGES] and clock % 2 == 1 and not RD <= role <= WRA:
         m[c + EDGE_CLOCK] = clock + (3 if role == ACT else 1)
         m[c + EDGE_GROUP] = m[b + GROUP]
-        m[c + EDGE_BANK] = NONE if role in (PREA, REFA) else b
+        m[c + EDGE_BANK] = NONE if PREA <= role <= REFA else b
 
 
 @part

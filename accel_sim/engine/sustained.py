@@ -1,4 +1,4 @@
-"""What a DRAM preset sustains on a kind of traffic: bandwidth, latency, energy per byte, from command-level runs."""
+"""What a DRAM preset sustains on a kind of traffic: bandwidth, latency and energy per byte, by running it."""
 
 from __future__ import annotations
 

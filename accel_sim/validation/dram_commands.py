@@ -138,7 +138,7 @@ def _as_reference(preset: ResolvedPreset, command: Sequence[int]) -> Mapping[str
 
 
 def _places(preset: ResolvedPreset, row: ReferenceRow) -> dict[str, int | str]:
-    """Return what a reference row says of a command: places down to its scope, row and column if it has them."""
+    """Return what a reference row says of a command: places down to its scope, row and column if any."""
     command = preset.standard.commands.get(row["cmd"])
     if command is None:
         raise InputError(
