@@ -52,14 +52,15 @@ def _triad(count: int, size: int, p1: int, p2: int) -> Integers:
 
 def _random(count: int, size: int, p1: int, p2: int) -> Integers:
     """Return lines of the first p1 bytes by the 64-bit generator of Knuth's MMIX, seeded with p2."""
+    if p1 < size:
+        raise ValueError(f"p1 = {p1}: must hold at least one request of {size} bytes")
     multiplier, increment = np.uint64(6364136223846793005), np.uint64(1442695040888963407)
-    state = np.empty(count, np.uint64)
-    x = np.uint64(p2)
     with np.errstate(over="ignore"):
-        for i in range(count):
-            x = x * multiplier + increment
-            state[i] = x
-    lines = (state >> np.uint64(24)) % np.uint64(max(p1 // size, 1))
+        # x[i] = m^(i+1) x0 + c (1 + m + ... + m^i), modulo 2^64.
+        powers = np.cumprod(np.full(count, multiplier, np.uint64))
+        sums = np.cumsum(np.concatenate([np.ones(min(count, 1), np.uint64), powers[:-1]]))
+        state: npt.NDArray[np.uint64] = (powers * np.uint64(p2 % 2**64) + increment * sums).astype(np.uint64)
+    lines = (state >> np.uint64(24)) % np.uint64(p1 // size)
     return lines.astype(np.int64) * size
 
 
@@ -126,9 +127,9 @@ def access_stream(
 
     Args:
         pattern: `seq_read`, `seq_write`, `mix21` (sequential, every third a write), `triad` (three interleaved
-            sequential streams p1 bytes apart, the third written), `rand_read`, `rand_write`, `rand_mix` (uniform
-            over p1 bytes, seed p2), `stride_read`, `stride_write` (p1 bytes apart, modulo p2) or `streams` (p1
-            interleaved sequential reads, p2 bytes apart).
+            sequential streams p1 bytes apart, the third written), `rand_read`, `rand_write`, `rand_mix`
+            (uniform over p1 bytes, seed p2), `stride_read`, `stride_write` (p1 bytes apart, modulo p2) or
+            `streams` (p1 interleaved sequential reads, p2 bytes apart).
         size_bytes: moved in all.
         request_bytes: bytes of a request.
         p1: see the patterns.

@@ -4,23 +4,26 @@ All kernels of the machine stand in this one module, because numba's cache does 
 file. They know commands by their role (activate, precharge, read, ...), timing as rows of a table and policies
 by number; which standard, preset or published controller those stand for is decided in `hardware.dram`.
 
-**Time.** A clock of the channel is worked through in a fixed order. With a *direct* front, requests are accepted
-into the read and write buffers, then commands issue from them. With a *staged* front, commands issue from the
-command queues, one transaction moves from the buffers into a queue, then requests are accepted. A clock in which
-nothing can change is skipped: every channel says when it can next act, and the machine jumps to the earliest.
+**Time.** A clock of the channel is worked through in a fixed order. With a *direct* front, requests are
+accepted into the read and write buffers, then commands issue from them. With a *staged* front, commands issue
+from the command queues, one transaction moves from the buffers into a queue, then requests are accepted. A
+clock in which nothing can change is skipped: every channel says when it can next act, and the machine jumps to
+the earliest.
 
-**Timing.** A node of the hierarchy (rank, bank group, bank, ...) holds, for each command, the first clock at which
-it may issue there. A command may issue to a bank when it may at every node above it. Issuing raises entries, one
-for each row of the constraint table that the command precedes; rows over a window (four activates) look back in a
-ring of issue times.
+**Timing.** A node of the hierarchy (rank, bank group, bank, ...) holds, for each command, the first clock at
+which it may issue there. A command may issue to a bank when it may at every node above it. Issuing raises
+entries, one for each row of the constraint table that the command precedes; rows over a window (four activates)
+look back in a ring of issue times.
 
-**Queues.** A bank keeps its waiting requests in order of arrival, with counts of those that hit its open row, so
-that choosing looks at each busy bank, not at each request; and a bank remembers the first clock at which any of
-them can go, which holds until something besides the clock changes, since issuing elsewhere only ever delays it.
+**Queues.** A bank keeps its waiting requests in order of arrival, with counts of those that hit its open row,
+so that choosing looks at each busy bank, not at each request; and a bank remembers the first clock at which any
+of them can go, which holds until something besides the clock changes, since issuing elsewhere only ever delays
+it.
 
-**Memory.** All of it is one int64 array `m`, in which records stand at indices and refer to each other by index;
-`m[b + STATE]` is field STATE of the bank at `b`. One array, because numba counts references to every array on
-every call, which costs more than the machine itself. The header at 0 holds settings and where the records are:
+**Memory.** All of it is one int64 array `m`, in which records stand at indices and refer to each other by
+index; `m[b + STATE]` is field STATE of the bank at `b`. One array, because numba counts references to every
+array on every call, which costs more than the machine itself. The header at 0 holds settings and where the
+records are:
 
 * `c`, a channel: CHAN_FIELDS, then one count for each command;
 * `b`, a bank: BANK_FIELDS, the last of which begin the list of its nodes, one for each level;
@@ -31,10 +34,13 @@ every call, which costs more than the machine itself. The header at 0 holds sett
 
 from __future__ import annotations
 
+from typing import Any
+
 from numba import njit
 
 INFINITY = 2**62
 NONE = -1
+STUCK_FOREVER = -2  # what `run_channels` returns when requests wait for something that will never happen
 
 # Roles of commands: what a command does to its banks. m[m[ROLES_AT] + role] is its number, or 0.
 ACT, PRE, RD, WR, RDA, WRA, PREA, REFA, REFB, ACT2, CASR, CASW, N_ROLES = range(13)
@@ -151,6 +157,11 @@ CLOSED, OPEN, ACTIVATING = 0, 1, 2
     SEQUENCE,
     N_BUSY,
     N_BUSY_WRITES,
+    DO_ROLE,
+    DO_SLOT,
+    DO_BANK,
+    DO_FROM,
+    DO_PLACE,
     BANKS,
     NODES,
     RINGS,
@@ -163,8 +174,11 @@ CLOSED, OPEN, ACTIVATING = 0, 1, 2
     RANKS,
     TABLE,
     COUNTS,
-) = range(STATS, STATS + 40)
-CHAN_FIELDS = STATS + 40
+) = range(STATS, STATS + 45)
+CHAN_FIELDS = STATS + 45
+
+# m[c + DO_FROM]: where the request of a decision waits; otherwise the number of a list of its bank.
+FROM_ACTIVE, FROM_OPENING = 2, 3
 
 # A bank.
 (
@@ -203,8 +217,8 @@ REQUEST, BANK, ROW, COLUMN, WRITE, ORDER, STAMP, NEXT, PREVIOUS, SEEN, MERGED, S
 # A request: key (its address in units of a request), where it goes, and what became of it.
 KEY, TO_CHANNEL, TO_BANK, TO_ROW, TO_COLUMN, IS_WRITE, ARRIVAL, ACCEPTED, DONE, REQUEST_FIELDS = range(10)
 
-# A constraint row.
-ROW_LEVEL, ROW_FOLLOWING, ROW_LATENCY, ROW_WINDOW, ROW_SIBLING, ROW_RING, ROW_FIELDS = range(7)
+# A constraint row; ROW_ABOVE is 0, or for one between siblings the banks under their parent.
+ROW_LEVEL, ROW_FOLLOWING, ROW_LATENCY, ROW_WINDOW, ROW_ABOVE, ROW_RING, ROW_FIELDS = range(7)
 
 # A recorded command; a rank's books; an entry of the address table (key + 1, waiting write, slot of a read).
 AT_CYCLE, COMMAND, CHANNEL, AT_BANK, AT_ROW, AT_COLUMN, RECORD_FIELDS = range(7)
@@ -219,19 +233,26 @@ NO_REFRESH, STAGGERED, SIMULTANEOUS, PER_BANK = 0, 1, 2, 3
 SINGLE_BUS, ROW_AND_COLUMN, SECOND_OF_OTHER_KIND = 0, 1, 2
 
 # Kinds of command that the command bus takes.
-COLUMN_SLOT, ACTIVATE_SLOT, PRECHARGE_SLOT, ANY_SLOT = 1, 2, 4, 7
+COLUMN_SLOT, ACTIVATE_SLOT, PRECHARGE_SLOT, ROW_SLOTS, ANY_SLOT = 1, 2, 4, 6, 7
+
+# The kernels allocate nothing, so they go without numba's reference counts; only `run_channels` is called from
+# Python, so only it is cached, with its parts, and wrapped.
+_UNCOUNTED: dict[str, Any] = {"_nrt": False, "error_model": "numpy"}
+_UNWRAPPED: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+kernel = njit(cache=True, **_UNCOUNTED)
+part = njit(**_UNCOUNTED, **_UNWRAPPED)
 
 _LATER = 1 << 60  # puts a request behind all others when the order is by hits first
 _HASH = 0x9E3779B1
 
 
-@njit(cache=True)
+@part
 def _number(m, role):
     """Return the number of the command that plays a role."""
     return m[m[ROLES_AT] + role]
 
 
-@njit(cache=True)
+@part
 def _earliest(m, b, command):
     """Return the first clock at which the timing table lets a command issue to a bank."""
     clock = m[m[b + PATH] + command]
@@ -240,7 +261,7 @@ def _earliest(m, b, command):
     return clock
 
 
-@njit(cache=True)
+@part
 def _earliest_in_scope(m, b, command):
     """Return the same for a command to all banks of a node, the first of which is `b`."""
     scope = m[m[SCOPE_AT] + command]
@@ -254,13 +275,12 @@ def _earliest_in_scope(m, b, command):
     return clock
 
 
-@njit(cache=True)
+@part
 def _raise_to(m, at, clock):
-    if m[at] < clock:
-        m[at] = clock
+    m[at] = max(m[at], clock)
 
 
-@njit(cache=True)
+@part
 def _constrain(m, c, b, command, clock):
     """Raise the first clocks of everything that must wait for a command issued now."""
     scope = m[m[SCOPE_AT] + command]
@@ -269,9 +289,9 @@ def _constrain(m, c, b, command, clock):
         level = m[row + ROW_LEVEL]
         following = m[row + ROW_FOLLOWING]
         latency = m[row + ROW_LATENCY]
-        if m[row + ROW_SIBLING]:
+        above = m[row + ROW_ABOVE]
+        if above:
             own = m[b + PATH + level]
-            above = m[m[BELOW_AT] + level - 1]
             step = m[m[BELOW_AT] + level]
             first = b - (m[b + INDEX] % above) * BANK_FIELDS
             for other in range(0, above, step):
@@ -299,7 +319,7 @@ def _constrain(m, c, b, command, clock):
                 _raise_to(m, node + following, clock + latency)
 
 
-@njit(cache=True)
+@part
 def _count_open(m, b, change, clock):
     """Keep the books of background power: a rank is active while any of its banks is open."""
     rank = m[b + RANK]
@@ -310,14 +330,14 @@ def _count_open(m, b, change, clock):
         m[rank + RANK_ACTIVE] += clock - m[rank + RANK_SINCE]
 
 
-@njit(cache=True)
+@part
 def _look_again(m, b):
     """Forget when a bank's requests can go: something that this hangs on, besides the clock, has changed."""
     m[b + NOT_BEFORE] = 0
     m[b + NOT_BEFORE_WRITES] = 0
 
 
-@njit(cache=True)
+@part
 def _close(m, b, clock):
     _look_again(m, b)
     if m[b + STATE] != CLOSED:
@@ -328,7 +348,7 @@ def _close(m, b, clock):
         _count_open(m, b, -1, clock)
 
 
-@njit(cache=True)
+@part
 def _count_hits(m, b):
     """Count the waiting requests of a bank that hit the row just opened."""
     m[b + HITS_READ] = 0
@@ -341,7 +361,7 @@ def _count_hits(m, b):
             s = m[s + NEXT]
 
 
-@njit(cache=True)
+@part
 def _log(m, c, command, b, row, column, clock):
     n = m[LOGGED]
     m[LOGGED] = n + 1
@@ -355,7 +375,7 @@ def _log(m, c, command, b, row, column, clock):
         m[at + AT_COLUMN] = column
 
 
-@njit(cache=True)
+@part
 def _issue(m, c, role, b, row, column, clock):
     """Issue the command of a role to a bank (or, by its scope, to the banks from it on)."""
     command = _number(m, role)
@@ -364,7 +384,7 @@ def _issue(m, c, role, b, row, column, clock):
     if m[RECORD]:
         _log(m, c, command, b, row, column, clock)
     _look_again(m, b)
-    if role == RD or role == WR:
+    if RD <= role <= WR:
         m[b + CAS_COUNT] += 1
         m[b + LAST_USE] = clock
     elif role == ACT:
@@ -379,14 +399,14 @@ def _issue(m, c, role, b, row, column, clock):
     elif role == ACT2:
         m[b + STATE] = OPEN
         _count_hits(m, b)
-    elif role == PRE or role == RDA or role == WRA:
+    elif role == PRE or RDA <= role <= WRA:
         _close(m, b, clock)
     elif role == PREA:
         for other in range(m[m[BELOW_AT] + m[m[SCOPE_AT] + command]]):
             _close(m, b + other * BANK_FIELDS, clock)
 
 
-@njit(cache=True)
+@part
 def _append(m, c, which, s):
     """Put a slot at the end of a list of its bank."""
     b = m[s + BANK]
@@ -408,7 +428,7 @@ def _append(m, c, which, s):
         m[b + HITS_READ + m[s + WRITE]] += 1
 
 
-@njit(cache=True)
+@part
 def _remove(m, c, which, s):
     """Take a slot out of a list of its bank."""
     b = m[s + BANK]
@@ -435,7 +455,7 @@ def _remove(m, c, which, s):
         m[b + HITS_READ + m[s + WRITE]] -= 1
 
 
-@njit(cache=True)
+@part
 def _find(m, c, key):
     """Return the entry of an address, or the free one where it would go."""
     mask = m[TABLE_SIZE] - 1
@@ -447,7 +467,7 @@ def _find(m, c, key):
     return at
 
 
-@njit(cache=True)
+@part
 def _forget(m, c, at):
     """Free an entry that holds neither a read nor a write, and close the gap it leaves."""
     if m[at + ENTRY_WRITE] or m[at + ENTRY_READ]:
@@ -472,7 +492,7 @@ def _forget(m, c, at):
         hole = place
 
 
-@njit(cache=True)
+@part
 def _first_hit(m, head, row, write):
     """Return the first waiting request from `head` on that hits `row`, or NONE.
 
@@ -494,7 +514,7 @@ def _first_hit(m, head, row, write):
     return NONE
 
 
-@njit(cache=True)
+@part
 def _edge_allows(m, c, b, clock, whole_group):
     """Return whether a precharge may share a clock with the row command of the edge before it."""
     if clock != m[c + EDGE_CLOCK] or m[b + GROUP] != m[c + EDGE_GROUP]:
@@ -502,7 +522,7 @@ def _edge_allows(m, c, b, clock, whole_group):
     return not whole_group and m[c + EDGE_BANK] >= 0 and m[c + EDGE_BANK] != b
 
 
-@njit(cache=True)
+@part
 def _queue_turn(m, c, b):
     """Return how many queues come before a bank's in turn, as the high part of a key."""
     distance = m[b + QUEUE_NUMBER] - m[c + LAST_QUEUE] - 1
@@ -511,7 +531,7 @@ def _queue_turn(m, c, b):
     return distance << 40
 
 
-@njit(cache=True)
+@part
 def _choose(m, c, which, admitted, clock):
     """Return (slot, role, wake): the command to issue now from a list of every bank, by the policy's order.
 
@@ -600,12 +620,20 @@ def _choose(m, c, which, admitted, clock):
     return best, best_role, wake
 
 
-@njit(cache=True)
-def _choose_holder(m, c, clock):
-    """Return (place, role, wake): the oldest ready request among those a row was opened for; place NONE: none."""
-    best = NONE
-    best_role = NONE
-    best_stamp = INFINITY
+@part
+def _decide(m, c, role, s, b, source, place):
+    """Note the command to issue: role, request that it serves or NONE, bank, and where the request waits."""
+    m[c + DO_ROLE] = role
+    m[c + DO_SLOT] = s
+    m[c + DO_BANK] = b
+    m[c + DO_FROM] = source
+    m[c + DO_PLACE] = place
+
+
+@part
+def _decide_active(m, c, clock):
+    """Decide for the oldest ready request among those a row was opened for; returns wake."""
+    stamp = INFINITY
     wake = INFINITY
     for k in range(m[c + N_ACTIVE]):
         s = m[m[c + ACTIVE] + k]
@@ -613,45 +641,215 @@ def _choose_holder(m, c, clock):
         at = _earliest(m, m[s + BANK], _number(m, role))
         if at > clock:
             wake = min(wake, at)
-        elif m[s + STAMP] < best_stamp:
-            best_stamp, best, best_role = m[s + STAMP], k, role
-    return best, best_role, wake
+        elif m[s + STAMP] < stamp:
+            stamp = m[s + STAMP]
+            _decide(m, c, role, s, m[s + BANK], FROM_ACTIVE, k)
+    return wake
 
 
-@njit(cache=True)
-def _classify(m, c, s):
-    """Count a request as row hit, miss or conflict when its first command is about to issue."""
-    if m[s + SEEN]:
-        return
-    m[s + SEEN] = 1
-    b = m[s + BANK]
-    kind = READ_MISSES
-    if m[b + STATE] == OPEN:
-        kind = READ_HITS if m[b + ROW_OPEN] == m[s + ROW] else READ_CONFLICTS
-    m[c + kind + m[s + WRITE] * (WRITE_HITS - READ_HITS)] += 1
+@part
+def _decide_refresh(m, c, clock):
+    """Decide for the oldest due refresh; returns wake.
 
-
-@njit(cache=True)
-def _retire(m, c, s, clock):
-    """Complete a request whose column command issues now, with every read merged into it."""
-    q = m[s + REQUEST]
-    if m[s + WRITE]:
-        m[q + DONE] = clock + m[WRITE_LATENCY]
-        m[c + LAST_WRITE_ISSUE] = clock
+    Without activated requests to wait for, the refresh's banks are frozen and precharged one by one. With them
+    (all ranks at once), one command precharges all when none of them waits any longer.
+    """
+    target = m[m[c + DUE] + m[c + REFRESH_HEAD]]
+    role = REFA
+    below = 1
+    if m[REFRESH_RULE] == PER_BANK:
+        role = REFB
     else:
-        end = clock + m[READ_LATENCY]
-        m[q + DONE] = end
-        _raise_to(m, c + LAST_READ_DONE, end)
-        merged = m[s + MERGED]
-        while merged >= 0:
-            following = m[merged + DONE]
-            m[merged + DONE] = end
-            merged = following
-    m[s + NEXT] = m[c + FREE]
-    m[c + FREE] = s
+        below = m[m[BELOW_AT] + m[m[SCOPE_AT] + _number(m, REFA)]]
+    first = m[c + BANKS] + target * below * BANK_FIELDS
+    wake = INFINITY
+    open_banks = 0
+    held = 0
+    for b in range(first, first + below * BANK_FIELDS, BANK_FIELDS):
+        held += m[b + HOLDERS]
+        if m[b + STATE] == CLOSED:
+            continue
+        open_banks += 1
+        if m[REFRESH_RULE] != SIMULTANEOUS:
+            at = _earliest(m, b, _number(m, PRE))
+            if at <= clock:
+                _decide(m, c, PRE, NONE, b, NONE, NONE)
+                break
+            wake = min(wake, at)
+    if m[REFRESH_RULE] == SIMULTANEOUS:
+        for k in range(m[c + N_OPENING]):
+            if m[m[m[m[c + OPENING] + k] + BANK] + GROUP] == target:
+                held += 1
+        if open_banks and held:
+            return wake
+        if open_banks:
+            role = PREA
+    else:
+        m[c + FROZEN] = target
+        if open_banks:
+            return wake
+    at = _earliest_in_scope(m, first, _number(m, role))
+    if at > clock:
+        return at
+    _decide(m, c, role, NONE, first, NONE, NONE)
+    return wake
 
 
-@njit(cache=True)
+@part
+def _decide_idle(m, c, clock):
+    """Decide to precharge a bank whose open row nobody wants and that was idle for long; returns wake."""
+    wake = INFINITY
+    for k in range(m[N_BANKS]):
+        b = m[c + BANKS] + k * BANK_FIELDS
+        if m[b + STATE] != OPEN or m[b + HITS_READ] + m[b + HITS_WRITE] > 0 or m[b + CAS_COUNT] == 0:
+            continue
+        at = max(_earliest(m, b, _number(m, PRE)), m[b + LAST_USE] + m[PAGE_TIMEOUT])
+        if at <= clock:
+            _decide(m, c, PRE, NONE, b, NONE, NONE)
+            return wake
+        wake = min(wake, at)
+    return wake
+
+
+@part
+def _decide_waiting(m, c, which, admitted, clock):
+    """Decide for a request of the queues or a buffer, else for an idle bank; returns wake."""
+    s, role, wake = _choose(m, c, which, admitted, clock)
+    if s >= 0:
+        _decide(m, c, role, s, m[s + BANK], which, NONE)
+        m[c + LAST_QUEUE] = m[m[s + BANK] + QUEUE_NUMBER]
+    elif m[PAGE_RULE] == CLOSE_AFTER_TIMEOUT and admitted & PRECHARGE_SLOT:
+        wake = min(wake, _decide_idle(m, c, clock))
+    return wake
+
+
+@part
+def _decide_queues(m, c, turn, clock):
+    """Decide what issues from the command queues, first or second in a clock; returns wake."""
+    first = m[c + DO_ROLE]
+    m[c + DO_ROLE] = NONE
+    wake = INFINITY
+    if turn == 0 and m[c + REFRESH_COUNT]:
+        wake = _decide_refresh(m, c, clock)
+        if m[c + DO_ROLE] >= 0:
+            return wake
+    wake = min(wake, _decide_waiting(m, c, 0, ANY_SLOT, clock))
+    if turn == 1 and (RD <= m[c + DO_ROLE] <= WRA) == (RD <= first <= WRA):
+        m[c + DO_ROLE] = NONE
+    return wake
+
+
+@part
+def _choose_mode(m, c):
+    """Decide between reads and writes by the fill of the write buffer, with hysteresis."""
+    if m[c + WRITE_MODE] == 0:
+        if m[c + WRITES] > m[DRAIN_HIGH] or m[c + READS] == 0:
+            m[c + WRITE_MODE] = 1
+    elif m[c + WRITES] < m[DRAIN_LOW] and m[c + READS] > 0:
+        m[c + WRITE_MODE] = 0
+
+
+@part
+def _decide_buffers(m, c, admitted, clock):
+    """Decide what of the admitted kinds issues from the read and write buffers; returns wake."""
+    m[c + DO_ROLE] = NONE
+    wake = INFINITY
+    if m[c + N_ACTIVE]:
+        if admitted & COLUMN_SLOT:
+            wake = _decide_active(m, c, clock)
+            if m[c + DO_ROLE] >= 0:
+                return wake
+        elif not admitted & ACTIVATE_SLOT:
+            wake = clock + 1
+    if m[c + REFRESH_COUNT]:
+        wake = min(wake, _decide_refresh(m, c, clock))
+        role = m[c + DO_ROLE]
+        if role >= 0:
+            kind = ACTIVATE_SLOT if REFA <= role <= REFB else PRECHARGE_SLOT
+            if admitted & kind and not (
+                m[EDGES]
+                and kind == PRECHARGE_SLOT
+                and not _edge_allows(m, c, m[c + DO_BANK], clock, role == PREA)
+            ):
+                return wake
+            m[c + DO_ROLE] = NONE
+            wake = min(wake, clock + 1)
+        if m[REFRESH_RULE] == SIMULTANEOUS:
+            return wake
+    _choose_mode(m, c)
+    return min(wake, _decide_waiting(m, c, m[c + WRITE_MODE], admitted, clock))
+
+
+@part
+def _decide_second_half(m, c, latest):
+    """Decide for the second half of the activate with the nearest deadline, if that is at most `latest`."""
+    deadline = latest + 1
+    stamp = INFINITY
+    for k in range(m[c + N_OPENING]):
+        s = m[m[c + OPENING] + k]
+        due = m[m[s + BANK] + DEADLINE]
+        if due < deadline or (due == deadline and due <= latest and m[s + STAMP] < stamp):
+            deadline, stamp = due, m[s + STAMP]
+            _decide(m, c, ACT2, s, m[s + BANK], FROM_OPENING, k)
+
+
+@part
+def _decide_synced(m, c, clock):
+    """Decide for the column command that the data clock was started for; returns wake."""
+    s = m[c + CAS_SLOT]
+    role = m[c + CAS_ROLE]
+    at = _earliest(m, m[s + BANK], _number(m, role))
+    if at > clock:
+        return at
+    m[c + CAS_SLOT] = NONE
+    _decide(m, c, role, s, m[s + BANK], m[s + WRITE], NONE)
+    for k in range(m[c + N_ACTIVE]):
+        if m[m[c + ACTIVE] + k] == s:
+            m[c + DO_FROM] = FROM_ACTIVE
+            m[c + DO_PLACE] = k
+    return INFINITY
+
+
+@part
+def _decide_split(m, c, clock):
+    """Decide for a standard with split activates and a data clock that a CAS command starts; returns wake."""
+    m[c + DO_ROLE] = NONE
+    if m[c + CAS_SLOT] >= 0:
+        return _decide_synced(m, c, clock)
+    _decide_second_half(m, c, clock)
+    if m[c + DO_ROLE] >= 0:
+        return INFINITY
+    wake = _decide_buffers(m, c, ANY_SLOT, clock)
+    role = m[c + DO_ROLE]
+    if role < 0:
+        _decide_second_half(m, c, INFINITY - 1)
+    elif RD <= role <= WR and m[CLOCK_SYNC] and clock >= m[c + CLOCK_ON_UNTIL]:
+        # The clock after the CAS belongs to its column command, so no second half may be due then.
+        s = m[c + DO_SLOT]
+        m[c + DO_ROLE] = NONE
+        _decide_second_half(m, c, clock + 1)
+        if m[c + DO_ROLE] >= 0:
+            return wake
+        b = m[s + BANK]
+        sync = CASW if role == WR else CASR
+        at = _earliest(m, b, _number(m, sync))
+        if at > clock:
+            return min(wake, at)
+        _decide(m, c, sync, s, b, NONE, NONE)
+        m[c + CAS_SLOT] = s
+        m[c + CAS_ROLE] = role
+    return wake
+
+
+@part
+def _leave_list(m, c, at, count, place):
+    """Take the entry at a place out of a list whose length stands in the channel at `count`."""
+    m[c + count] -= 1
+    for k in range(at + place, at + m[c + count]):
+        m[k] = m[k + 1]
+
+
+@part
 def _leave_queue(m, c, which, s):
     """Take a request out of the queue or buffer that it waits in, and out of the table of addresses."""
     _remove(m, c, which, s)
@@ -670,62 +868,106 @@ def _leave_queue(m, c, which, s):
         _forget(m, c, entry)
 
 
-@njit(cache=True)
-def _perform(m, c, which, s, role, clock):
-    """Issue the chosen command of a waiting request and move the request on."""
+@part
+def _classify(m, c, s, role):
+    """Count a request as row hit, miss or conflict at its first command, and a column command after others."""
     b = m[s + BANK]
-    _classify(m, c, s)
-    if RD <= role <= WRA:
-        if m[b + CAS_COUNT]:
-            m[c + READ_CAS_HITS + m[s + WRITE]] += 1
-        _leave_queue(m, c, which, s)
+    write = m[s + WRITE]
+    if not m[s + SEEN]:
+        m[s + SEEN] = 1
+        kind = READ_MISSES
+        if m[b + STATE] == OPEN:
+            kind = READ_HITS if m[b + ROW_OPEN] == m[s + ROW] else READ_CONFLICTS
+        m[c + kind + write * (WRITE_HITS - READ_HITS)] += 1
+    if RD <= role <= WRA and m[b + CAS_COUNT]:
+        m[c + READ_CAS_HITS + write] += 1
+
+
+@part
+def _retire(m, c, s, clock):
+    """Complete a request whose column command issued now, with every read merged into it."""
+    q = m[s + REQUEST]
+    if m[s + WRITE]:
+        m[q + DONE] = clock + m[WRITE_LATENCY]
+        m[c + LAST_WRITE_ISSUE] = clock
+    else:
+        end = clock + m[READ_LATENCY]
+        m[q + DONE] = end
+        m[c + LAST_READ_DONE] = max(m[c + LAST_READ_DONE], end)
+        merged = m[s + MERGED]
+        while merged >= 0:
+            following = m[merged + DONE]
+            m[merged + DONE] = end
+            merged = following
+    m[s + NEXT] = m[c + FREE]
+    m[c + FREE] = s
+
+
+@part
+def _move_on(m, c, s, role, clock):
+    """Take a request a step further before its command issues: out of its queue, or among the activated.
+
+    Returns the role, which becomes one with precharge when the policy closes the row with its last hit.
+    """
+    b = m[s + BANK]
+    source = m[c + DO_FROM]
+    column = RD <= role <= WRA
+    if source == FROM_ACTIVE:
+        _leave_list(m, c, m[c + ACTIVE], N_ACTIVE, m[c + DO_PLACE])
+        m[b + HOLDERS] -= 1
+    elif source == FROM_OPENING:
+        _leave_list(m, c, m[c + OPENING], N_OPENING, m[c + DO_PLACE])
+    elif column or (role == ACT and m[PROMOTE]):
+        _leave_queue(m, c, source, s)
+    if role == ACT2 or (role == ACT and m[PROMOTE] and not m[SPLIT_ACTIVATE]):
+        m[m[c + ACTIVE] + m[c + N_ACTIVE]] = s
+        m[c + N_ACTIVE] += 1
+        m[b + HOLDERS] += 1
+    elif role == ACT and m[PROMOTE]:
+        m[m[c + OPENING] + m[c + N_OPENING]] = s
+        m[c + N_OPENING] += 1
+        m[b + DEADLINE] = clock + m[SPLIT_DEADLINE]
+    if column:
+        m[c + CLOCK_ON_UNTIL] = max(
+            m[c + CLOCK_ON_UNTIL], clock + (m[CLOCK_WRITE] if m[s + WRITE] else m[CLOCK_READ])
+        )
         if (
             m[PAGE_RULE] == CLOSE_AFTER_HITS
             and m[b + HITS_READ] + m[b + HITS_WRITE] == 0
             and _earliest(m, b, _number(m, role + RDA - RD)) <= clock
         ):
             role += RDA - RD
-        _issue(m, c, role, b, m[s + ROW], m[s + COLUMN], clock)
+    return role
+
+
+@part
+def _act(m, c, clock):
+    """Issue the command decided on, and move the request that it serves on."""
+    role = m[c + DO_ROLE]
+    s = m[c + DO_SLOT]
+    b = m[c + DO_BANK]
+    row = m[b + ROW_OPEN]
+    column = NONE
+    if s >= 0:
+        row = m[s + ROW]
+        column = m[s + COLUMN]
+        if role < CASR:
+            _classify(m, c, s, role)
+            role = _move_on(m, c, s, role, clock)
+    _issue(m, c, role, b, row, column, clock)
+    if RD <= role <= WRA:
         _retire(m, c, s, clock)
-        return
-    _issue(m, c, role, b, m[s + ROW], m[s + COLUMN], clock)
-    if role == ACT and m[PROMOTE]:
-        _leave_queue(m, c, which, s)
-        if m[SPLIT_ACTIVATE]:
-            m[m[c + OPENING] + m[c + N_OPENING]] = s
-            m[c + N_OPENING] += 1
-            m[b + DEADLINE] = clock + m[SPLIT_DEADLINE]
-        else:
-            _hold(m, c, s)
+    elif REFA <= role <= REFB:
+        m[c + REFRESH_HEAD] = (m[c + REFRESH_HEAD] + 1) % m[DUE_SIZE]
+        m[c + REFRESH_COUNT] -= 1
+        m[c + FROZEN] = NONE
+    if m[EDGES] and clock % 2 == 1 and not RD <= role <= WRA:
+        m[c + EDGE_CLOCK] = clock + (3 if role == ACT else 1)
+        m[c + EDGE_GROUP] = m[b + GROUP]
+        m[c + EDGE_BANK] = NONE if PREA <= role <= REFA else b
 
 
-@njit(cache=True)
-def _hold(m, c, s):
-    """Put a request behind those for which a row was opened."""
-    m[m[c + ACTIVE] + m[c + N_ACTIVE]] = s
-    m[c + N_ACTIVE] += 1
-    m[m[s + BANK] + HOLDERS] += 1
-    _look_again(m, m[s + BANK])
-
-
-@njit(cache=True)
-def _perform_held(m, c, place, role, clock):
-    """Issue the column command of a request for which a row was opened."""
-    s = m[m[c + ACTIVE] + place]
-    b = m[s + BANK]
-    _classify(m, c, s)
-    if m[b + CAS_COUNT]:
-        m[c + READ_CAS_HITS + m[s + WRITE]] += 1
-    n = m[c + N_ACTIVE] - 1
-    for k in range(m[c + ACTIVE] + place, m[c + ACTIVE] + n):
-        m[k] = m[k + 1]
-    m[c + N_ACTIVE] = n
-    m[b + HOLDERS] -= 1
-    _issue(m, c, role, b, m[s + ROW], m[s + COLUMN], clock)
-    _retire(m, c, s, clock)
-
-
-@njit(cache=True)
+@part
 def _refreshes_due(m, c, clock):
     """Note the refreshes that fall due at this clock."""
     if clock < m[c + REFRESH_AT]:
@@ -733,129 +975,16 @@ def _refreshes_due(m, c, clock):
     m[c + REFRESH_AT] += m[REFRESH_INTERVAL]
     groups = m[REFRESH_GROUPS]
     for _ in range(groups if m[REFRESH_RULE] == SIMULTANEOUS else 1):
-        at = (m[c + REFRESH_HEAD] + m[c + REFRESH_COUNT]) % m[DUE_SIZE]
-        m[m[c + DUE] + at] = m[c + REFRESH_TARGET]
-        m[c + REFRESH_COUNT] += 1
+        if m[c + REFRESH_COUNT] < m[DUE_SIZE]:
+            at = (m[c + REFRESH_HEAD] + m[c + REFRESH_COUNT]) % m[DUE_SIZE]
+            m[m[c + DUE] + at] = m[c + REFRESH_TARGET]
+            m[c + REFRESH_COUNT] += 1
         m[c + REFRESH_TARGET] = (m[c + REFRESH_TARGET] + 1) % groups
 
 
-@njit(cache=True)
-def _issue_refresh(m, c, role, b, clock):
-    """Issue a command of the oldest due refresh; a refresh itself ends it."""
-    _issue(m, c, role, b, NONE, NONE, clock)
-    if role != PREA:
-        m[c + REFRESH_HEAD] = (m[c + REFRESH_HEAD] + 1) % m[DUE_SIZE]
-        m[c + REFRESH_COUNT] -= 1
-        m[c + FROZEN] = NONE
-
-
-@njit(cache=True)
-def _refresh_frozen(m, c, clock):
-    """Serve the oldest due refresh, its banks frozen: precharge them one by one, then refresh.
-
-    Returns (issued, wake).
-    """
-    target = m[m[c + DUE] + m[c + REFRESH_HEAD]]
-    m[c + FROZEN] = target
-    role = REFB
-    below = 1
-    if m[REFRESH_RULE] != PER_BANK:
-        role = REFA
-        below = m[m[BELOW_AT] + m[m[SCOPE_AT] + _number(m, REFA)]]
-    first = m[c + BANKS] + target * below * BANK_FIELDS
-    wake = INFINITY
-    all_closed = True
-    for b in range(first, first + below * BANK_FIELDS, BANK_FIELDS):
-        if m[b + STATE] == CLOSED:
-            continue
-        all_closed = False
-        at = _earliest(m, b, _number(m, PRE))
-        if at <= clock:
-            _issue(m, c, PRE, b, m[b + ROW_OPEN], NONE, clock)
-            return True, INFINITY
-        wake = min(wake, at)
-    if all_closed:
-        at = _earliest_in_scope(m, first, _number(m, role))
-        if at <= clock:
-            _issue_refresh(m, c, role, first, clock)
-            return True, INFINITY
-        wake = min(wake, at)
-    return False, wake
-
-
-@njit(cache=True)
-def _refresh_command(m, c, clock):
-    """Return (role, bank, wake) of the oldest due refresh when it may issue now: precharge all, or refresh.
-
-    A precharge waits for the requests that a row was opened for; role is NONE when nothing may issue.
-    """
-    below = m[m[BELOW_AT] + m[m[SCOPE_AT] + _number(m, REFA)]]
-    target = m[m[c + DUE] + m[c + REFRESH_HEAD]]
-    first = m[c + BANKS] + target * below * BANK_FIELDS
-    role = REFA
-    held = False
-    for b in range(first, first + below * BANK_FIELDS, BANK_FIELDS):
-        if m[b + STATE] != CLOSED:
-            role = PREA
-        held = held or m[b + HOLDERS] > 0
-    if role == PREA and held:
-        return NONE, NONE, INFINITY
-    for k in range(m[c + N_OPENING]):
-        if m[m[m[m[c + OPENING] + k] + BANK] + GROUP] == target:
-            return NONE, NONE, INFINITY
-    at = _earliest_in_scope(m, first, _number(m, role))
-    if at > clock:
-        return NONE, NONE, at
-    return role, first, INFINITY
-
-
-@njit(cache=True)
-def _close_idle(m, c, clock):
-    """Precharge one bank whose open row nobody wants and that was idle for long; returns (issued, wake)."""
-    wake = INFINITY
-    for k in range(m[N_BANKS]):
-        b = m[c + BANKS] + k * BANK_FIELDS
-        if m[b + STATE] != OPEN or m[b + HITS_READ] + m[b + HITS_WRITE] > 0 or m[b + CAS_COUNT] == 0:
-            continue
-        at = max(_earliest(m, b, _number(m, PRE)), m[b + LAST_USE] + m[PAGE_TIMEOUT])
-        if at <= clock:
-            _issue(m, c, PRE, b, m[b + ROW_OPEN], NONE, clock)
-            return True, INFINITY
-        wake = min(wake, at)
-    return False, wake
-
-
-@njit(cache=True)
-def _step_queues(m, c, clock):
-    """Issue from the command queues, then move one transaction into them; returns (changed, wake)."""
-    issued, wake = False, INFINITY
-    column = False
-    if m[c + REFRESH_COUNT]:
-        issued, wake = _refresh_frozen(m, c, clock)
-    if not issued and m[c + QUEUED_ALL]:
-        s, role, later = _choose(m, c, 0, ANY_SLOT, clock)
-        wake = min(wake, later)
-        if s >= 0:
-            m[c + LAST_QUEUE] = m[m[s + BANK] + QUEUE_NUMBER]
-            column = RD <= role <= WRA
-            _perform(m, c, 0, s, role, clock)
-            issued = True
-    if issued and m[BUS_RULE] == SECOND_OF_OTHER_KIND:
-        s, role, later = _choose(m, c, 0, ANY_SLOT, clock)
-        if s >= 0:
-            m[c + LAST_QUEUE] = m[m[s + BANK] + QUEUE_NUMBER]
-            if (RD <= role <= WRA) != column:
-                _perform(m, c, 0, s, role, clock)
-    if not issued and m[PAGE_RULE] == CLOSE_AFTER_TIMEOUT:
-        issued, later = _close_idle(m, c, clock)
-        wake = min(wake, later)
-    moved = _move(m, c)
-    return issued or moved, wake
-
-
-@njit(cache=True)
+@part
 def _move(m, c):
-    """Move one transaction from a buffer into the command queue of its bank; returns whether anything changed."""
+    """Move one transaction from a buffer into its command queue; returns whether anything changed."""
     if m[c + DRAINING] == 0 and not m[UNIFIED]:
         full = m[c + WRITES] >= m[WRITE_CAPACITY]
         if full or (m[c + WRITES] > m[DRAIN_LOW] and m[c + QUEUED_ALL] == 0):
@@ -896,189 +1025,7 @@ def _move(m, c):
     return True
 
 
-@njit(cache=True)
-def _choose_mode(m, c):
-    """Decide between reads and writes by the fill of the write buffer, with hysteresis."""
-    if m[c + WRITE_MODE] == 0:
-        if m[c + WRITES] > m[DRAIN_HIGH] or m[c + READS] == 0:
-            m[c + WRITE_MODE] = 1
-    elif m[c + WRITES] < m[DRAIN_LOW] and m[c + READS] > 0:
-        m[c + WRITE_MODE] = 0
-
-
-@njit(cache=True)
-def _step_bus(m, c, admitted, clock):
-    """Issue one command of the admitted kinds from the buffers; returns (role or NONE, its bank, wake)."""
-    wake = INFINITY
-    if admitted & COLUMN_SLOT and m[c + N_ACTIVE]:
-        place, role, wake = _choose_holder(m, c, clock)
-        if place >= 0:
-            b = m[m[m[c + ACTIVE] + place] + BANK]
-            _perform_held(m, c, place, role, clock)
-            return role, b, wake
-    if m[c + REFRESH_COUNT] and m[REFRESH_RULE] == SIMULTANEOUS:
-        role, b, later = _refresh_command(m, c, clock)
-        wake = min(wake, later)
-        if role < 0:
-            return NONE, NONE, wake
-        kind = PRECHARGE_SLOT if role == PREA else ACTIVATE_SLOT
-        if not admitted & kind or (m[EDGES] and role == PREA and not _edge_allows(m, c, b, clock, True)):
-            return NONE, NONE, min(wake, clock + 1)
-        _issue_refresh(m, c, role, b, clock)
-        return role, b, wake
-    if m[c + REFRESH_COUNT]:
-        if admitted & ACTIVATE_SLOT:
-            b = m[c + BANKS]
-            issued, later = _refresh_frozen(m, c, clock)
-            wake = min(wake, later)
-            if issued:
-                return REFA, b, wake
-        else:
-            wake = min(wake, clock + 1)
-    _choose_mode(m, c)
-    which = m[c + WRITE_MODE]
-    s, role, later = _choose(m, c, which, admitted, clock)
-    wake = min(wake, later)
-    if s >= 0:
-        b = m[s + BANK]
-        _perform(m, c, which, s, role, clock)
-        return role, b, wake
-    if m[PAGE_RULE] == CLOSE_AFTER_TIMEOUT and admitted & PRECHARGE_SLOT:
-        issued, later = _close_idle(m, c, clock)
-        wake = min(wake, later)
-        if issued:
-            return PRE, m[c + BANKS], wake
-    return NONE, NONE, wake
-
-
-@njit(cache=True)
-def _step_buffers(m, c, clock):
-    """Issue from the read and write buffers; returns (changed, wake)."""
-    if m[SPLIT_ACTIVATE]:
-        return _step_split(m, c, clock)
-    if m[BUS_RULE] == SINGLE_BUS:
-        role, _b, wake = _step_bus(m, c, ANY_SLOT, clock)
-        return role >= 0, wake
-    changed = False
-    wake = INFINITY
-    rising = not m[EDGES] or clock % 2 == 1
-    if rising:
-        role, _b, wake = _step_bus(m, c, COLUMN_SLOT, clock)
-        changed = role >= 0
-    admitted = ACTIVATE_SLOT | PRECHARGE_SLOT if rising else PRECHARGE_SLOT
-    role, b, later = _step_bus(m, c, admitted, clock)
-    wake = min(wake, later)
-    if not rising and m[c + N_ACTIVE]:
-        wake = min(wake, clock + 1)
-    if role >= 0:
-        changed = True
-        if rising and m[EDGES]:
-            m[c + EDGE_CLOCK] = clock + (3 if role == ACT else 1)
-            m[c + EDGE_GROUP] = m[b + GROUP]
-            m[c + EDGE_BANK] = NONE if role == PREA or role == REFA else b
-    return changed, wake
-
-
-@njit(cache=True)
-def _open_second(m, c, latest, clock):
-    """Issue the second half of the activate with the nearest deadline, if that is at most `latest`."""
-    best = NONE
-    deadline = INFINITY
-    stamp = INFINITY
-    for k in range(m[c + N_OPENING]):
-        s = m[m[c + OPENING] + k]
-        due = m[m[s + BANK] + DEADLINE]
-        if due < deadline or (due == deadline and m[s + STAMP] < stamp):
-            best, deadline, stamp = k, due, m[s + STAMP]
-    if best < 0 or deadline > latest:
-        return False
-    s = m[m[c + OPENING] + best]
-    m[c + N_OPENING] -= 1
-    for k in range(m[c + OPENING] + best, m[c + OPENING] + m[c + N_OPENING]):
-        m[k] = m[k + 1]
-    _issue(m, c, ACT2, m[s + BANK], m[s + ROW], m[s + COLUMN], clock)
-    _hold(m, c, s)
-    return True
-
-
-@njit(cache=True)
-def _keep_clock(m, c, role, clock):
-    """Let the data clock run until the burst just ordered has passed."""
-    _raise_to(m, c + CLOCK_ON_UNTIL, clock + (m[CLOCK_READ] if role == RD else m[CLOCK_WRITE]))
-
-
-@njit(cache=True)
-def _finish_sync(m, c, clock):
-    """Issue the column command that the data clock was started for; returns (changed, wake)."""
-    s = m[c + CAS_SLOT]
-    role = m[c + CAS_ROLE]
-    at = _earliest(m, m[s + BANK], _number(m, role))
-    if at > clock:
-        return False, at
-    m[c + CAS_SLOT] = NONE
-    _keep_clock(m, c, role, clock)
-    for k in range(m[c + N_ACTIVE]):
-        if m[m[c + ACTIVE] + k] == s:
-            _perform_held(m, c, k, role, clock)
-            return True, INFINITY
-    _perform(m, c, m[s + WRITE], s, role, clock)
-    return True, INFINITY
-
-
-@njit(cache=True)
-def _step_split(m, c, clock):
-    """Issue one command of a standard with split activates and a data clock that a CAS command starts.
-
-    Returns (changed, wake).
-    """
-    if m[c + CAS_SLOT] >= 0:
-        return _finish_sync(m, c, clock)
-    if _open_second(m, c, clock, clock):
-        return True, INFINITY
-    wake = clock + 1 if m[c + N_OPENING] else INFINITY
-    place, role, later = _choose_holder(m, c, clock)
-    wake = min(wake, later)
-    which = 0
-    s = NONE
-    if place >= 0:
-        s = m[m[c + ACTIVE] + place]
-    elif m[c + REFRESH_COUNT]:
-        role, b, later = _refresh_command(m, c, clock)
-        wake = min(wake, later)
-        if role >= 0:
-            _issue_refresh(m, c, role, b, clock)
-            return True, INFINITY
-    else:
-        _choose_mode(m, c)
-        which = m[c + WRITE_MODE]
-        s, role, later = _choose(m, c, which, ANY_SLOT, clock)
-        wake = min(wake, later)
-    if s < 0:
-        return _open_second(m, c, INFINITY, clock), wake
-    access = role == RD or role == WR
-    if access and m[CLOCK_SYNC] and clock >= m[c + CLOCK_ON_UNTIL]:
-        # The clock after the CAS belongs to its column command, so no second activate may be due then.
-        if _open_second(m, c, clock + 1, clock):
-            return True, INFINITY
-        b = m[s + BANK]
-        sync = CASW if role == WR else CASR
-        at = _earliest(m, b, _number(m, sync))
-        if at > clock:
-            return False, min(wake, at)
-        _issue(m, c, sync, b, m[s + ROW], m[s + COLUMN], clock)
-        m[c + CAS_SLOT] = s
-        m[c + CAS_ROLE] = role
-        return True, INFINITY
-    if access:
-        _keep_clock(m, c, role, clock)
-    if place >= 0:
-        _perform_held(m, c, place, role, clock)
-    else:
-        _perform(m, c, which, s, role, clock)
-    return True, INFINITY
-
-
-@njit(cache=True)
+@part
 def _has_room(m, c, write):
     """Return whether the buffer for a read or a write has a free entry."""
     if write and not m[UNIFIED]:
@@ -1086,7 +1033,7 @@ def _has_room(m, c, write):
     return m[c + READS] < m[READ_CAPACITY]
 
 
-@njit(cache=True)
+@part
 def _meet(m, c, q, entry, stamp):
     """Let a request share what one to the same address brings or takes; returns whether it did."""
     if m[entry + ENTRY_WRITE]:
@@ -1096,7 +1043,7 @@ def _meet(m, c, q, entry, stamp):
             m[c + MERGED_WRITES] += 1
         else:
             m[q + DONE] = stamp + 1
-            _raise_to(m, c + LAST_READ_DONE, stamp + 1)
+            m[c + LAST_READ_DONE] = max(m[c + LAST_READ_DONE], stamp + 1)
             m[c + FORWARDED] += 1
         return True
     if m[STAGED] and m[entry + ENTRY_READ] and not m[q + IS_WRITE]:
@@ -1109,7 +1056,7 @@ def _meet(m, c, q, entry, stamp):
     return False
 
 
-@njit(cache=True)
+@part
 def _accept(m, c, q, stamp):
     """Take a request into its channel's controller; returns whether there was room."""
     write = m[q + IS_WRITE]
@@ -1160,18 +1107,38 @@ def _accept(m, c, q, stamp):
     return True
 
 
-@njit(cache=True)
+@part
 def _step(m, c, clock):
     """Work one channel through one clock, and note when it can next act."""
     _refreshes_due(m, c, clock)
-    if m[STAGED]:
-        changed, wake = _step_queues(m, c, clock)
-    else:
-        changed, wake = _step_buffers(m, c, clock)
+    changed = False
+    wake = INFINITY
+    rising = not m[EDGES] or clock % 2 == 1
+    for turn in range(1 if m[BUS_RULE] == SINGLE_BUS else 2):
+        if m[STAGED]:
+            if turn == 1 and not changed:
+                break
+            later = _decide_queues(m, c, turn, clock)
+        elif m[SPLIT_ACTIVATE]:
+            later = _decide_split(m, c, clock)
+        elif m[BUS_RULE] == SINGLE_BUS:
+            later = _decide_buffers(m, c, ANY_SLOT, clock)
+        elif turn == 0:
+            if not rising:
+                continue
+            later = _decide_buffers(m, c, COLUMN_SLOT, clock)
+        else:
+            later = _decide_buffers(m, c, ROW_SLOTS if rising else PRECHARGE_SLOT, clock)
+        wake = min(wake, later)
+        if m[c + DO_ROLE] >= 0:
+            _act(m, c, clock)
+            changed = True
+    if m[STAGED] and _move(m, c):
+        changed = True
     m[c + WAKE] = clock + 1 if changed else min(wake, m[c + REFRESH_AT])
 
 
-@njit(cache=True)
+@part
 def _busy(m, c):
     """Return whether the channel still holds a request that its policy will ever serve."""
     if m[STAGED]:
@@ -1181,9 +1148,11 @@ def _busy(m, c):
     return m[c + READS] + m[c + WRITES] + m[c + N_ACTIVE] + m[c + N_OPENING] > 0
 
 
-@njit(cache=True)
+@kernel
 def run_channels(m):
     """Run all requests through the channels; returns the last clock at which read data came or a write issued.
+
+    Returns STUCK_FOREVER when the policy leaves requests waiting for nothing.
 
     Requests are offered in order, at most `PER_CYCLE` a clock; one that finds no room holds up all behind it.
 
@@ -1229,6 +1198,8 @@ def run_channels(m):
                 end = max(end, m[c + LAST_READ_DONE], m[c + LAST_WRITE_ISSUE])
             if following > end:
                 break
+        elif following == INFINITY:
+            return STUCK_FOREVER
         clock = following
     for c in channels:
         for rank in range(m[c + RANKS], m[c + RANKS] + m[N_RANKS] * RANK_FIELDS, RANK_FIELDS):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -61,7 +61,8 @@ _ISSUE = {
 class Tables:
     """Structure and timing of a channel.
 
-    A level with as many nodes as the one below it says the same of the same banks, so the two become one.
+    A level with as many nodes as the one below it says the same of the same banks, so the two become one; one that
+    no constraint looks at is left out.
 
     Attributes:
         banks_below: banks under one node of each level that is left.
@@ -173,35 +174,57 @@ class _Plan:
 def channel_tables(preset: ResolvedPreset) -> Tables:
     """Return the structure and timing of a channel of a preset."""
     standard = preset.standard
+    issued = _issued(preset)
+    rules = [rule for rule in preset.rules if rule.preceding in issued and rule.following in issued]
     nodes = [prod(preset.counts[: level + 1]) for level in range(len(preset.counts))]
-    kept = [i for i, n in enumerate(nodes) if i == len(nodes) - 1 or nodes[i + 1] != n]
+    used = {rule.level for rule in rules} | {len(nodes) - 1}
+    used |= {standard.levels.index(standard.commands[name].scope) for name in issued}
+    kept = [i for i, n in enumerate(nodes) if i == len(nodes) - 1 or (i in used and nodes[i + 1] != n)]
     level_of = {i: next(k for k, j in enumerate(kept) if j >= i) for i in range(len(nodes))}
     banks = nodes[-1]
     below = np.array([banks // nodes[i] for i in kept], np.int64)
     first = np.cumsum([0] + [nodes[i] for i in kept[:-1]]).astype(np.int64)
     path = first[None, :] + np.arange(banks, dtype=np.int64)[:, None] // below[None, :]
     scope = [level_of[standard.levels.index(command.scope)] for command in standard.commands.values()]
-    rows, starts, rings = _packed_rows(preset.rules, list(standard.commands), level_of, nodes)
+    rows, starts, rings = _packed_rows(rules, list(standard.commands), level_of, nodes)
     return Tables(below, path, np.array(scope, np.int64), starts, rows, rings, _groups(preset, nodes))
 
 
+def _issued(preset: ResolvedPreset) -> set[str]:
+    """Return the commands that the preset's policy can ever issue; constraints of others never matter."""
+    policy = preset.policy
+    roles = {"activate", "activate_second", "precharge", "clock_read", "clock_write"}
+    if policy.page != "auto_precharge":
+        roles |= {"read", "write"}
+    if policy.page in ("auto_precharge", "close_after_hits"):
+        roles |= {"read_precharge", "write_precharge"}
+    if policy.refresh in ("staggered", "simultaneous"):
+        roles.add("refresh_all")
+    if policy.refresh == "simultaneous":
+        roles.add("precharge_all")
+    if policy.refresh == "per_bank":
+        roles.add("refresh_bank")
+    return {name for name, command in preset.standard.commands.items() if command.role in roles}
+
+
 def _packed_rows(
-    rules: tuple[Rule, ...], names: list[str], level_of: Mapping[int, int], nodes: list[int]
+    rules: Sequence[Rule], names: list[str], level_of: Mapping[int, int], nodes: list[int]
 ) -> tuple[Integers, Integers, int]:
     """Return the timing table by preceding command, rows of merged levels merged, and the number of windows."""
-    packed: dict[tuple[int, int, int, int, bool], int] = {}
+    packed: dict[tuple[int, int, int, int, int], int] = {}
     for rule in rules:
         if rule.sibling and nodes[rule.level] == nodes[rule.level - 1]:
             continue
         preceding, following = names.index(rule.preceding), names.index(rule.following)
-        key = (preceding, level_of[rule.level], following, rule.window, rule.sibling)
+        above = nodes[-1] // nodes[rule.level - 1] if rule.sibling else 0
+        key = (preceding, level_of[rule.level], following, rule.window, above)
         packed[key] = max(packed.get(key, 0), rule.latency)
     rows = np.zeros((len(packed), machine.ROW_FIELDS), np.int64)
     starts = np.zeros(len(names) + 1, np.int64)
     rings = 0
     for r, (key, latency) in enumerate(sorted(packed.items())):
-        preceding, level, following, window, sibling = key
-        rows[r] = (level, following + 1, latency, window, sibling, rings)
+        preceding, level, following, window, above = key
+        rows[r] = (level, following + 1, latency, window, above, rings)
         rings += window > 1
         starts[preceding + 1] += 1
     return rows, np.cumsum(starts).astype(np.int64), rings

@@ -9,10 +9,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from accel_sim.config import RunError
 from accel_sim.engine import channel as machine
 from accel_sim.engine.access_patterns import AccessStream
 from accel_sim.engine.channel_memory import lay_out
 from accel_sim.hardware.dram.policy import Policy
+from accel_sim.hardware.dram.standard import COLUMN_ROLES
 from accel_sim.hardware.dram.tables import ResolvedPreset
 
 Integers = npt.NDArray[np.int64]
@@ -98,6 +100,16 @@ class ChannelResult:
         writes = self.stream.write & (self.done >= 0)
         return self.done[writes] - self.accepted[writes]
 
+    @property
+    def column_commands(self) -> int:
+        """Reads and writes issued, with or without precharge."""
+        return sum(self.count(role) for role in COLUMN_ROLES)
+
+    @property
+    def row_hits(self) -> int:
+        """Column commands that were not the first after their row was opened."""
+        return self.statistic(machine.READ_CAS_HITS) + self.statistic(machine.WRITE_CAS_HITS)
+
     def count(self, role: str) -> int:
         """Return how many commands of a role issued; 0 for one that the standard lacks."""
         name = self.preset.command(role)
@@ -133,6 +145,8 @@ def run_channel(
     while True:
         memory = lay_out(preset, stream, room)
         last = int(machine.run_channels(memory.m))
+        if last == machine.STUCK_FOREVER:
+            raise RunError(f"{preset.name}: the policy leaves requests waiting for ever")
         logged = int(memory.m[machine.LOGGED])
         if logged <= room or not record:
             break

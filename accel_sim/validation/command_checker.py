@@ -1,7 +1,7 @@
 """Replaying a DRAM command list against a standard: the first command that the standard forbids, if any.
 
-Written to share nothing with the controller that issued the list but the standard's rows: no ready times, no merged
-levels, no arrays. A command is checked against the past itself.
+Written to share nothing with the controller that issued the list but the standard's rows: no ready times, no
+merged levels, no arrays. A command is checked against the past itself.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class IssuedCommand:
     Attributes:
         cycle: clock of its issue.
         name: of the command.
-        bank: number of the bank within the channel; of the first bank that it addresses, if it addresses several.
+        bank: number of the bank within the channel; of the first bank that it addresses, if it addresses
+            several.
         row: of the bank; of no meaning for commands that need none.
         channel: whose bus it is on.
     """
@@ -77,12 +78,13 @@ class _Channel:
 def first_violation(preset: ResolvedPreset, commands: Iterable[IssuedCommand]) -> Violation | None:
     """Return the first command of a list that the preset's standard forbids, or None.
 
-    Checked are every row of the timing table, the state of every bank (activates of closed banks, column commands
-    of open rows, refreshes of closed banks), the command bus, split activates and the data clock where the standard
-    has them, and that no refresh is later than JEDEC's eight postponed intervals.
+    Checked are every row of the timing table, the state of every bank (activates of closed banks, column
+    commands of open rows, refreshes of closed banks), the command bus, split activates and the data clock where
+    the standard has them, and that no refresh is later than JEDEC's eight postponed intervals.
 
     Args:
-        preset: whose rows hold, and whose policy says whether refreshes and a second command a clock are expected.
+        preset: whose rows hold, and whose policy says whether refreshes and a second command a clock are
+            expected.
         commands: in the order of their clocks.
     """
     checker = _Checker(preset)
@@ -191,8 +193,8 @@ class _Checker:
                     level = self.preset.standard.levels[rule.level]
                     yield (
                         f"{rule.preceding} to {command.name} on one {level}"
-                        f"{' and its sibling' if rule.sibling else ''}: {command.cycle - past} clocks after clock "
-                        f"{past}, must be {rule.latency} ({rule.formula})"
+                        f"{' and its sibling' if rule.sibling else ''}: {command.cycle - past} clocks after "
+                        f"clock {past}, must be {rule.latency} ({rule.formula})"
                     )
 
     def _nodes(self, rule: Rule, command: IssuedCommand) -> Iterable[int]:

@@ -30,6 +30,14 @@ SUITES: dict[str, Suite] = {
         "accel_sim.validation.systolic",
         "Cycles of systolic arrays against register-level simulation, exact.",
     ),
+    "dram": Suite(
+        "accel_sim.validation.dram",
+        "Cycles, commands and energy of DRAM channels against DRAMsim3 and Ramulator 2.1, exact.",
+    ),
+    "dram-commands": Suite(
+        "accel_sim.validation.dram_commands",
+        "Every command of a DRAM channel with its clock and address against the same simulators.",
+    ),
     "models": Suite(
         "accel_sim.validation.models",
         "Parameters, MACs and KV-cache bytes of language models against published counts.",

@@ -1,4 +1,4 @@
-"""Formulas over timing parameters, such as `RL + BL / 2 + 2 - WL`: parsed, checked and evaluated without `eval`."""
+"""Formulas over timing parameters, such as `RL + BL / 2 + 2 - WL`, evaluated exactly and without `eval`."""
 
 from __future__ import annotations
 

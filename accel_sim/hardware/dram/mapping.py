@@ -41,6 +41,18 @@ class AddressMapping:
             values[name] = values[name] ^ ((values["column"] >> lowest) & ((1 << bits) - 1))
         return values
 
+    def encode(self, fields: Mapping[str, Addresses | int]) -> Addresses:
+        """Return the byte addresses that decode to the given fields; a field that is not given is 0."""
+        values = {name: np.asarray(fields.get(name, 0), np.int64) for name, _, _ in self.fields}
+        for name, bits, lowest in self.xor:
+            values[name] = values[name] ^ ((values["column"] >> lowest) & ((1 << bits) - 1))
+        address = np.zeros(np.broadcast_shapes(*(value.shape for value in values.values())), np.int64)
+        at = self.shift
+        for name, bits, position in self.fields:
+            address = address | (((values[name] >> position) & ((1 << bits) - 1)) << at)
+            at += bits
+        return address
+
 
 def address_mapping(
     order: str, sizes: Mapping[str, int], burst_bytes: int, xor_column: Sequence[str] = ()
@@ -54,8 +66,8 @@ def address_mapping(
         xor_column: fields that are xor-ed with the column's bits, from its lowest on.
 
     Raises:
-        ValueError: an unknown, repeated or missing field, a size that is no power of two, or a split of the column
-            that leaves nothing.
+        ValueError: an unknown, repeated or missing field, a size that is no power of two, or a split of the
+            column that leaves nothing.
     """
     for name, size in {**sizes, "burst_bytes": burst_bytes}.items():
         if size & (size - 1):

@@ -28,21 +28,21 @@ class Policy(BaseModel):
         hit_cap: column commands to a row after which pending hits no longer protect it.
         cap_stops_hits: beyond the cap, hits wait when an older request wants another row, so none starves.
         activated_first: a request whose row was opened for it goes before all others.
-        drain: when writes go: `full_or_idle`: the buffer is full, or holds more than `drain_low` entries and the
-            command queues are empty; then as many as were there. `watermarks`: above `drain_high` of the buffer,
-            or no reads wait, until below `drain_low` of it.
+        drain: when writes go: `full_or_idle`: the buffer is full, or holds more than `drain_low` entries and
+            the command queues are empty; then as many as were there. `watermarks`: above `drain_high` of the
+            buffer, or no reads wait, until below `drain_low` of it.
         drain_high: share of the write buffer (watermarks).
         drain_low: share of the write buffer (watermarks), or entries (full_or_idle).
         page: `open`; `auto_precharge` with every column command; `close_after_hits`: with the last pending hit;
             `close_after_timeout`: when unused for `page_timeout` clocks.
         page_timeout: clocks.
         refresh: `none`; `staggered`: one rank every tREFI / ranks, its banks precharged one by one and its
-            queues frozen; `simultaneous`: all ranks every tREFI, ahead of all new requests; `per_bank`: one bank
-            after the other, the others going on.
+            queues frozen; `simultaneous`: all ranks every tREFI, ahead of all new requests; `per_bank`: one
+            bank after the other, the others going on.
         issue: commands a clock: `one`; `row_and_column`: one of each; `second_of_other_kind`: a second one when
             of the two just one is a column command.
-        data_clock: `on_demand`: the data clock stops after the last burst and a CAS command restarts it (where the
-            standard has one); `always_on`.
+        data_clock: `on_demand`: the data clock stops after the last burst and a CAS command restarts it (where
+            the standard has one); `always_on`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -177,8 +177,8 @@ class Standard(_Data):
         refresh_interval: between two refreshes of a rank.
         refresh_bank_interval: between two refreshes of single banks of a rank.
         command_buses: `row_and_column` where row and column commands have pins of their own.
-        column_edges: column commands and activates start on every second clock, precharges on any, with the rule of
-            HBM3 for a precharge beside a row command of the edge before.
+        column_edges: column commands and activates start on every second clock, precharges on any, with the
+            rule of HBM3 for a precharge beside a row command of the edge before.
         second_activate_within: clocks in which the second half of a split activate must follow.
         clock_runs_after_read: clocks from a read until the data clock stops.
         clock_runs_after_write: the same from a write.

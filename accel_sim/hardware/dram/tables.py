@@ -1,4 +1,4 @@
-"""A preset resolved: parameters in clocks, the timing table as integers, the policy; and whether it is legal."""
+"""A preset resolved: parameters in clocks, timing table as integers, policy; and whether it is legal."""
 
 from __future__ import annotations
 
@@ -104,8 +104,21 @@ class ResolvedPreset:
         return next(names, None)
 
     def with_policy(self, policy: Policy) -> ResolvedPreset:
-        """Return the preset under another policy."""
-        return replace(self, policy=policy)
+        """Return the preset under another policy.
+
+        Raises:
+            InputError: the policy needs a command or parameter that the standard lacks.
+        """
+        changed = replace(self, policy=policy)
+        _check_policy(changed, Document(self.standard.name, {}, {}), ("presets", self.name))
+        return changed
+
+    def with_channels(self, channels: int) -> ResolvedPreset:
+        """Return the preset with its requests interleaved over another number of channels, a power of two."""
+        part = self.preset.model_copy(update={"channels": channels})
+        document = Document(self.standard.name, {}, {})
+        mapping = _mapping(self.standard, part, self.counts, document, ("presets", self.name))
+        return replace(self, preset=part, mapping=mapping)
 
 
 def resolve(standard: Standard, name: str, document: Document) -> ResolvedPreset:
@@ -151,7 +164,7 @@ def resolve(standard: Standard, name: str, document: Document) -> ResolvedPreset
 
 
 def _check_commands(standard: Standard, document: Document) -> None:
-    roles = [command.role for command in standard.commands.values()]
+    roles: list[str] = [command.role for command in standard.commands.values()]
     for role in NEEDED_ROLES:
         if roles.count(role) != 1:
             raise document.error(("commands",), f"{roles.count(role)} commands have role {role}: must be 1")
@@ -241,7 +254,10 @@ def _counts(standard: Standard, preset: Preset, document: Document, at: Sequence
 def _mapping(
     standard: Standard, preset: Preset, counts: Sequence[int], document: Document, at: Sequence[str]
 ) -> AddressMapping:
-    sizes = {"channel": preset.channels, **dict(zip(standard.levels[1:], counts[1:], strict=True))}
+    sizes: dict[str, int] = {
+        "channel": preset.channels,
+        **dict(zip(standard.levels[1:], counts[1:], strict=True)),
+    }
     sizes |= {"row": preset.rows, "column": preset.columns}
     try:
         return address_mapping(preset.mapping, sizes, preset.burst_bytes, preset.xor_column)
@@ -271,14 +287,30 @@ def _check_policy(resolved: ResolvedPreset, document: Document, at: Sequence[str
     for role, needed in needs.items():
         if needed and resolved.command(role) is None:
             raise document.error((*at, "policy"), f"needs a command with role {role}, which the standard lacks")
-    if policy.refresh == "per_bank" and resolved.refresh_bank_interval is None:
-        raise document.error((*at, "policy"), "refresh per_bank needs a refresh_bank_interval")
+    if policy.refresh == "per_bank":
+        if resolved.refresh_bank_interval is None:
+            raise document.error((*at, "policy"), "refresh per_bank needs a refresh_bank_interval")
+        if not 0 < resolved.refresh_bank_interval * resolved.banks <= resolved.refresh_interval:
+            raise document.error(
+                (*at, "policy"),
+                f"refresh per_bank takes {resolved.refresh_bank_interval} x {resolved.banks} clocks: "
+                f"must be at most {resolved.refresh_interval}",
+            )
     if policy.issue == "row_and_column" and resolved.standard.command_buses == "one":
         raise document.error((*at, "policy"), "issue row_and_column needs command_buses row_and_column")
     if resolved.command("activate_second") and not (policy.activated_first and policy.issue == "one"):
         raise document.error((*at, "policy"), "split activates need activated_first and issue one")
-    if policy.refresh != "none" and resolved.refresh_interval < 1:
-        raise document.error((*at, "timings"), "the refresh interval must be at least 1 clock")
+    ranks = prod(resolved.counts[: resolved.standard.levels.index(_refresh_level(resolved)) + 1])
+    if policy.refresh != "none" and resolved.refresh_interval < ranks:
+        raise document.error(
+            (*at, "timings"), f"the refresh interval must be at least {ranks}, a clock for each rank"
+        )
+
+
+def _refresh_level(resolved: ResolvedPreset) -> str:
+    """Return the level that an all-bank refresh addresses."""
+    name = resolved.command("refresh_all")
+    return resolved.standard.commands[name].scope if name else "channel"
 
 
 def _rules(standard: Standard, timings: Mapping[str, int], document: Document) -> tuple[Rule, ...]:
