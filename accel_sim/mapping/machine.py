@@ -81,6 +81,11 @@ class Pim:
     number_format: str
     macs_per_tick: float
 
+    @property
+    def attends(self) -> bool:
+        """Whether attention over a cache in the banks can be computed there: one operand buffer feeds them all."""
+        return self.device.protocol.pim.roles is not None
+
 
 @dataclass(frozen=True, eq=False)
 class Machine:
