@@ -28,7 +28,9 @@ RUNS = (
 def test_the_roofline_is_never_slower_and_both_fidelities_agree_on_the_work(design, name, overrides):
     own = next(iter(load_design(design).peaks_macs_per_s)).partition(" ")[0]
     formats = dict.fromkeys(FORMATS, own)
-    bound, tile = (simulate(design, name, overrides=formats | overrides, fidelity=f) for f in FIDELITIES)
+    bound, tile = (
+        simulate(design, name, overrides=formats | overrides, fidelity=f) for f in ("roofline", "tile")
+    )
     assert 0 < bound.latency_s <= tile.latency_s
     assert bound.macs == tile.macs
     assert 0 < tile.utilization <= bound.utilization <= 1 + 1e-12
