@@ -28,7 +28,9 @@ def check_memory(model: MemoryModel, spec: ComponentSpec, given: object) -> None
     for write in (False, True):
         for run in RUNS:
             slowdown = model.slowdown(spec, run, write)
-            assert math.isfinite(slowdown) and slowdown >= 1, f"{given}: runs of {run} take {slowdown} of a stream"
+            assert math.isfinite(slowdown) and slowdown >= 1, (
+                f"{given}: runs of {run} take {slowdown} of a stream"
+            )
     assert getattr(spec, "capacity", 0) > 0, f"{given}: no capacity"
     fidelities = ["tile"]
     try:
