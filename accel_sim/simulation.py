@@ -15,6 +15,7 @@ from accel_sim.closed_form import machine_stage
 from accel_sim.config.errors import InputError, did_you_mean
 from accel_sim.config.units import format_bytes
 from accel_sim.engine.execute import Timeline, execute, trace
+from accel_sim.hardware.component import PimModel
 from accel_sim.hardware.design import Design, build_design, load_design
 from accel_sim.hardware.events import EVENT_INDEX, EVENTS
 from accel_sim.mapping.compile import Mapped, compile_graph
@@ -74,6 +75,7 @@ def simulate(
             raise InputError("overrides of a workload need its file or name, not a loaded workload")
     else:
         workload = load_workload(workload, overrides=on_workload)
+    _check_capacity(design, workload)
     stages = _stages(workload, _runner(design, fidelity, fold))
     return Result(
         design=design,
@@ -266,8 +268,9 @@ def _roofline_stage(machine: Machine, graph: Graph, name: str) -> Stage:
             for unit, seconds in busy.items():
                 totals[unit] = totals.get(unit, 0.0) + seconds
             events = np.zeros(len(EVENTS))
-            events[EVENT_INDEX["executed_macs"]] = least.macs
-            events[EVENT_INDEX["pe_cycles"]] = least.macs
+            events[EVENT_INDEX["executed_macs"]] = least.macs + least.bank_macs
+            events[EVENT_INDEX["matrix_macs"]] = least.macs
+            events[EVENT_INDEX["pe_cycles"]] = least.macs + least.bank_macs
             events[EVENT_INDEX["memory_read_bytes"]] = least.memory_read_bytes
             events[EVENT_INDEX["memory_write_bytes"]] = least.memory_write_bytes
             events[EVENT_INDEX["link_bytes"]] = least.link_bytes
@@ -285,7 +288,7 @@ def _roofline_stage(machine: Machine, graph: Graph, name: str) -> Stage:
             kind=type(op).__name__,
             block=block.name,
             repeat=block.repeat,
-            macs=least.macs * block.repeat,
+            macs=(least.macs + least.bank_macs) * block.repeat,
             latency_s=seconds * scale,
             busy_s=busy,
             events=events,
@@ -309,6 +312,13 @@ def _notes(design: Design, workload: Workload) -> tuple[str, ...]:
     phase = workload.phase
     first = workload.with_phase(phase.prefill) if isinstance(phase, Generate) else workload
     notes = list(lower(first).notes)
+    problem = _overflow(design, workload)
+    return (*notes, *([problem] if problem else ()), *design.notes)
+
+
+def _overflow(design: Design, workload: Workload) -> str | None:
+    """Return in words that weights and KV cache do not fit the memory, None if they do."""
+    phase = workload.phase
     weights = sum(p.elements for p in parameters(workload)) * workload.formats.weights.bits / 8
     cache = 0
     if isinstance(phase, Prefill):
@@ -318,9 +328,18 @@ def _notes(design: Design, workload: Workload) -> tuple[str, ...]:
     elif isinstance(phase, Generate):
         cache = phase.batch * kv_cache_bytes(workload, phase.prompt + phase.output)
     capacity = getattr(design.memory.spec, "capacity", None)
-    if capacity is not None and weights + cache > capacity:
-        notes.append(
-            f"{design.memory.name} holds {format_bytes(capacity)}, but weights and KV cache take "
-            f"{format_bytes(weights + cache)}"
-        )
-    return (*notes, *design.notes)
+    if capacity is None or weights + cache <= capacity:
+        return None
+    return (
+        f"{design.memory.name} holds {format_bytes(capacity)}, but weights and KV cache take "
+        f"{format_bytes(weights + cache)}"
+    )
+
+
+def _check_capacity(design: Design, workload: Workload) -> None:
+    """Refuse a model that does not fit a memory that computes; from another one it might come in turns."""
+    if isinstance(design.memory.kind.model, PimModel):
+        problem = _overflow(design, workload)
+        if problem:
+            place = design.document.place((design.memory.name,))
+            raise InputError(f"{place}: {problem}, and it computes only on what lies in it")

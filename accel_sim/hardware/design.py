@@ -188,14 +188,18 @@ class Design:
             model = self.machine.kind.model
             assert isinstance(model, MachineModel)
             return model.peak_macs_per_s(self.machine.spec)
-        if self.matrix is None:
-            memory = self.memory.kind.model
-            return memory.peak_macs_per_s(self.memory.spec) if isinstance(memory, PimModel) else {}
-        model = self.matrix.kind.model
-        assert isinstance(model, MatrixModel)
-        left, right, _ = model.formats(self.matrix.spec)
-        name = left.name if left == right else f"{left.name} x {right.name}"
-        return {name: model.peak_macs_per_cycle(self.matrix.spec) * self.clock_hz}
+        peaks: dict[str, float] = {}
+        if self.matrix is not None:
+            model = self.matrix.kind.model
+            assert isinstance(model, MatrixModel)
+            left, right, _ = model.formats(self.matrix.spec)
+            name = left.name if left == right else f"{left.name} x {right.name}"
+            peaks[name] = model.peak_macs_per_cycle(self.matrix.spec) * self.clock_hz
+        memory = self.memory.kind.model
+        if isinstance(memory, PimModel):
+            for name, peak in memory.peak_macs_per_s(self.memory.spec).items():
+                peaks[name] = peaks.get(name, 0.0) + peak
+        return peaks
 
     @property
     def peak_macs_per_s(self) -> float:
@@ -203,9 +207,12 @@ class Design:
         return max(self.peaks_macs_per_s.values(), default=0.0)
 
     def peak_macs_per_s_in(self, formats: Formats) -> float:
-        """Return the peak in the fastest product of a model's tensors; 0 where it can compute none of them."""
+        """Return the peak in the fastest product of a model's tensors; 0 where it can compute none of them.
+
+        A matrix unit and the banks of a memory add up, whatever their formats: they work side by side.
+        """
         if self.machine is None:
-            return self.peak_macs_per_s
+            return sum(self.peaks_macs_per_s.values())
         model = self.machine.kind.model
         assert isinstance(model, MachineModel)
         left = formats.activations.element

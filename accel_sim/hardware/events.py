@@ -8,8 +8,9 @@ from accel_sim.hardware.design import Design
 from accel_sim.hardware.primitives import PRIMITIVES
 
 EVENTS = (
-    "executed_macs",  # multiply-accumulates the matrix unit performs, those a mask throws away included
-    "pe_cycles",  # cycles x MACs a cycle for which tiles hold the matrix unit: executed_macs plus idle PEs
+    "executed_macs",  # multiply-accumulates performed, those a mask throws away included
+    "matrix_macs",  # those of them that the matrix unit performs, and not the banks of a memory
+    "pe_cycles",  # cycles x MACs a cycle for which tiles hold the units: executed_macs plus idle PEs
     "memory_read_bytes",
     "memory_write_bytes",
     "link_bytes",
@@ -41,7 +42,7 @@ def event_costs(design: Design) -> tuple[EventCost, ...]:
     scratchpad = None if design.machine else design.scratchpad
     accumulator = design.accumulator or scratchpad
     payers = {
-        "executed_macs": (design.matrix, "macs"),
+        "matrix_macs": (design.matrix, "macs"),
         "memory_read_bytes": (design.memory, "read_bytes"),
         "memory_write_bytes": (design.memory, "write_bytes"),
         "link_bytes": (design.link, "read_bytes"),

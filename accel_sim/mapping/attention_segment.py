@@ -175,6 +175,7 @@ def _write_block(
         """Append a score product (`first`) or a value product of a tile; `fixed` is a variant to use always."""
         order = [fixed] * VARIANTS if fixed is not None else list(range(VARIANTS))
         interval, result, accesses = price
+        macs = [g * rows * sizes[v] * w.depth for v in order]
         assert machine.matrix is not None
         peak = machine.matrix_model.peak_macs_per_cycle(machine.matrix.spec)
         waits: list[Wait] = (
@@ -190,7 +191,8 @@ def _write_block(
             streams.matrix_unit,
             [cycles_to_ticks(int(interval[v])) for v in order],
             {
-                "executed_macs": [g * rows * sizes[v] * w.depth for v in order],
+                "executed_macs": macs,
+                "matrix_macs": macs,
                 "pe_cycles": [round(interval[v] * peak) for v in order],
                 "scratchpad_read_bytes": [int(accesses[0][v]) for v in order],
                 "accumulator_read_bytes": [int(accesses[1][v]) for v in order],

@@ -18,6 +18,7 @@ from accel_sim.mapping.dependencies import Edge
 from accel_sim.mapping.limits import check_amounts
 from accel_sim.mapping.machine import Machine
 from accel_sim.mapping.matrix_segment import write_matrix_segment
+from accel_sim.mapping.pim_operands import check_operands
 from accel_sim.mapping.pim_segment import runs_in_memory, write_pim_segment
 from accel_sim.mapping.plan import BLOCK_INPUT, BlockPlan, Place, Segment, plan_blocks, vector_shape
 from accel_sim.mapping.products import Nest, best_nest, product_of
@@ -165,6 +166,7 @@ def _write_segment(
     streams: Streams, segment: Segment, reads: Sequence[Edge | None], writes: Sequence[Edge]
 ) -> tuple[Stream, Nest | AttentionTiling | None]:
     machine, tile_bytes = streams.machine, streams.tile_bytes
+    check_operands(segment.operator, machine)
     if runs_in_memory(segment, machine):
         return write_pim_segment(streams, segment, reads, writes), None
     if isinstance(segment.operator, Attention):

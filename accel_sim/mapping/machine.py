@@ -81,6 +81,11 @@ class Pim:
     number_format: str
     macs_per_tick: float
 
+    @property
+    def attends(self) -> bool:
+        """Whether attention over a cache in the banks can be computed there: one operand buffer feeds them all."""
+        return self.device.protocol.pim.roles is not None
+
 
 @dataclass(frozen=True, eq=False)
 class Machine:
@@ -199,13 +204,14 @@ def _memory(design: Design, slowest_ticks_per_byte: float, commands: bool) -> Ch
     channel = _channel(design, component, slowest_ticks_per_byte)
     if not commands:
         return replace(channel, slowdown=partial(model.slowdown, spec))
-    place = f"{design.document.place((component.name,))}: {component.name}"
     if model.channels is None:
         return channel
     try:
         channels = model.channels(spec)
     except ValueError as error:
-        raise InputError(f"{place}: {error} (fidelity 'cycle' simulates them)") from None
+        field = str(error).partition(" ")[0]
+        place = design.document.place((component.name, field))
+        raise InputError(f"{place}: {component.name}.{error} (fidelity 'cycle' simulates them)") from None
     ticks_per_s = design.clock_hz * TICKS_PER_CYCLE
 
     def block_ticks(count: int, run: int, write: bool) -> int:

@@ -233,8 +233,10 @@ def _tile_amounts(
     m, n, k = np.array(sizes).T
     interval, result, accesses = interval_cycles(p, unit, ports, GemmTiles(g, m, n, k))
     peak = unit.model.peak_macs_per_cycle(unit.spec)
+    macs = (g * m * p.row_scale * n * k * p.depth_scale).tolist()
     charges = {
-        "executed_macs": (g * m * p.row_scale * n * k * p.depth_scale).tolist(),
+        "executed_macs": macs,
+        "matrix_macs": macs,
         "pe_cycles": [round(cycles * peak) for cycles in interval.tolist()],
         "scratchpad_read_bytes": accesses[0].tolist(),
         "accumulator_read_bytes": accesses[1].tolist(),

@@ -2,8 +2,8 @@
 
 A block is so many bytes in runs of contiguous ones. Addresses interleave burst by burst over the channels, which
 are alike, so one is simulated with its share. The block is repeated until several refresh intervals have passed,
-and its price is the mean: a block that is shorter than a refresh interval pays its part of a refresh. Blocks of
-one run follow one another; several runs lie anywhere in a gibibyte.
+and its price is the mean: a block that is shorter than a refresh interval pays its part of a refresh. Every run
+begins anywhere in a gibibyte, that of the next block too; only what is too long to be repeated follows itself.
 
 `python -m accel_sim.mapping.memory_blocks` writes the table of access patterns (`hardware.dram.patterns`).
 """
@@ -21,7 +21,7 @@ from accel_sim.engine.channel_run import run_channel
 from accel_sim.hardware.dram import ResolvedPreset, all_presets, load_preset
 from accel_sim.hardware.dram.patterns import TABLE, Channels
 
-# Refresh intervals that a block is repeated for, and requests simulated at most.
+# Refresh intervals that a block is repeated for, and requests simulated at most: longer blocks are extended.
 _INTERVALS = 4
 _MOST_REQUESTS = 1 << 15
 # Requests offered in a clock: more than any channel takes.
@@ -37,12 +37,12 @@ def block_s(channels: Channels, count: int, run: int, write: bool) -> float:
         return 0.0
     preset = load_preset(channels.preset)
     burst = preset.preset.burst_bytes
-    runs, run_bursts = math.ceil(count / run), math.ceil(run / burst)
-    if run_bursts >= channels.count:
-        share = math.ceil(run_bursts / channels.count)
-    else:
-        runs, share = math.ceil(runs * run_bursts / channels.count), 1
-    clocks = block_clocks(channels.preset, runs * share, share, write)
+    run_bursts = -(-min(run, count) // burst)
+    whole, rest = divmod(count, run)
+    # The busiest channel's share, and how many bursts of a run a channel has on average.
+    bursts = -(-(whole * run_bursts + -(-rest // burst)) // channels.count)
+    share = bursts if count <= run else max(1, round(run_bursts / channels.count))
+    clocks = block_clocks(channels.preset, bursts, share, write)
     return clocks * preset.tck_s * preset.peak_bytes_per_s / channels.bandwidth_bytes_per_s
 
 
@@ -50,7 +50,8 @@ def block_s(channels: Channels, count: int, run: int, write: bool) -> float:
 def block_clocks(preset: str, bursts: int, run_bursts: int, write: bool) -> float:
     """Return the mean clocks of a block of `bursts` bursts in runs of `run_bursts` on one channel of a preset."""
     resolved = load_preset(preset)
-    simulated = min(bursts, max(run_bursts, _MOST_REQUESTS // run_bursts * run_bursts))
+    run_bursts = min(run_bursts, bursts, _MOST_REQUESTS)
+    simulated = min(bursts, _MOST_REQUESTS // run_bursts * run_bursts)
     ideal = simulated * resolved.burst_clocks / resolved.buses
     wanted = math.ceil(_INTERVALS * resolved.refresh_interval / ideal)
     repeats = max(1, min(wanted, _MOST_REQUESTS // simulated))

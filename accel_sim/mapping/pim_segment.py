@@ -19,6 +19,7 @@ from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine
 from accel_sim.mapping.pim_attention import Attention as CacheKernel
 from accel_sim.mapping.pim_attention import Step, attention_costs
 from accel_sim.mapping.pim_cost import PimCost, gemv_cost
+from accel_sim.mapping.pim_operands import in_banks
 from accel_sim.mapping.plan import Place, Segment
 from accel_sim.mapping.streams import Streams, VectorWork, Wait, cycles_to_ticks, vector_charges
 from accel_sim.mapping.vector_work import row_work
@@ -28,12 +29,7 @@ from accel_sim.workload.tensors import Residency
 
 def runs_in_memory(segment: Segment, machine: Machine) -> bool:
     """Whether the segment is computed at the memory's banks: its large operand lies there."""
-    op = segment.operator
-    if machine.pim is None:
-        return False
-    if isinstance(op, Gemm):
-        return bool(op.weights)
-    return isinstance(op, Attention | KvAppend)
+    return in_banks(segment.operator, machine)
 
 
 def write_pim_segment(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from accel_sim.hardware.primitives import FUNCTIONS, SOFTMAX_PASSES
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine
+from accel_sim.mapping.pim_operands import in_banks
 from accel_sim.mapping.plan import Place, vector_shape
 from accel_sim.mapping.products import touched
 from accel_sim.mapping.vector_work import row_work
@@ -33,12 +34,14 @@ class Floor:
     """Least work of an operator.
 
     Attributes:
-        macs: dense multiply-accumulates.
+        macs: dense multiply-accumulates of the matrix unit.
+        bank_macs: those of a memory's banks.
         memory_read_bytes, memory_write_bytes, link_bytes: traffic that no mapping avoids.
         operations: vector operations by primitive.
     """
 
     macs: int
+    bank_macs: int
     memory_read_bytes: int
     memory_write_bytes: int
     link_bytes: int
@@ -54,23 +57,24 @@ def floor(op: Operator, machine: Machine) -> Floor:
     """Return the least work of one execution of an operator."""
     io = Place.LINK if machine.link else Place.MEMORY
     read = write = link = 0
-    in_banks = machine.pim is not None and isinstance(op, Gemm | Attention | KvAppend)
+    stays = in_banks(op, machine)
     for tensor in op.inputs:
         if tensor.residency is Residency.IO and io is Place.LINK:
             link += _touched_bytes(op, tensor)
-        elif tensor.residency is Residency.IO or (tensor.residency is Residency.KV_CACHE and not in_banks):
+        elif tensor.residency is Residency.IO or (tensor.residency is Residency.KV_CACHE and not stays):
             read += _touched_bytes(op, tensor)
     if isinstance(op, Embedding):
         # Rows that are looked up again may still be on chip.
         rows = ((table, min(op.tokens, table.shape[0])) for table in op.weights)
         read += sum(table.format.bytes(count * table.shape[-1]) for table, count in rows)
-    elif not in_banks:
+    elif not stays:
         read += sum(weight.bytes for weight in op.weights)
-    if op.output.residency is Residency.KV_CACHE and not in_banks:
+    if op.output.residency is Residency.KV_CACHE and not stays:
         write += op.output.bytes
     elif op.output.residency is Residency.IO:
         write, link = (write, link + op.output.bytes) if io is Place.LINK else (write + op.output.bytes, link)
-    return Floor(macs(op), read, write, link, _operations(op))
+    dense = macs(op)
+    return Floor(0 if stays else dense, dense if stays else 0, read, write, link, _operations(op))
 
 
 def _touched_bytes(op: Operator, tensor: Tensor) -> int:
@@ -107,8 +111,8 @@ def unit_ticks(floor: Floor, machine: Machine) -> dict[str, float]:
     if machine.link:
         ticks[machine.link.name] = floor.link_bytes * machine.link.ticks_per_byte
     if machine.pim is not None:
-        ticks[machine.memory.name] += floor.macs / machine.pim.macs_per_tick
-    elif machine.matrix is not None:
+        ticks[machine.memory.name] += floor.bank_macs / machine.pim.macs_per_tick
+    if machine.matrix is not None:
         peak = machine.matrix_model.peak_macs_per_cycle(machine.matrix.spec)
         ticks[machine.matrix.name] = floor.macs / peak * TICKS_PER_CYCLE
     if machine.vector is not None:

@@ -23,9 +23,16 @@ SMALL_CHIP: Mapping[str, Any] = {
         "read_ports": 2,
     },
     "accumulator": {"type": "sram", "holds": "partial_sums", "capacity": "16 KiB", "width": "32 B", "banks": 4},
-    "dram": {"type": "dram", "standard": "hbm2", "channel_bandwidth": "16 GB/s", "capacity": "64 GiB"},
+    "dram": {
+        "type": "dram",
+        "standard": "hbm2",
+        "channel_bandwidth": "16 GB/s",
+        "efficiency": 1.0,
+        "latency": 0,
+        "capacity": "64 GiB",
+    },
 }
-"""Keys and values of a design, as its file would hold them."""
+"""Keys and values of a design, as its file would hold them. Its memory is a bandwidth, so that times follow by hand."""
 
 
 def small_chip(overrides: Mapping[str, Any] | None = None, **parts: Mapping[str, Any] | None) -> Design:

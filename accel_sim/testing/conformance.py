@@ -39,6 +39,7 @@ from accel_sim.hardware.primitives import FUNCTIONS, PRIMITIVES
 from accel_sim.simulation import simulate
 from accel_sim.testing.chips import machine_design, small_chip
 from accel_sim.testing.machines import check_machine
+from accel_sim.testing.memories import check_memory
 from accel_sim.workload import Workload
 from accel_sim.workload.formats import TensorFormat
 from accel_sim.workload.model import Formats
@@ -77,6 +78,8 @@ def check_component(name: str, specs: Sequence[Mapping[str, Any]]) -> None:
             _check_buffer(spec, cost, given)
         elif isinstance(kind.model, ChannelModel):
             _check_channel(kind.model, spec, cost, given)
+            if isinstance(kind.model, MemoryModel):
+                check_memory(kind.model, spec, given)
         elif isinstance(kind.model, MachineModel):
             check_machine(kind.model, spec, given)
         _check_on_chip(kind, spec, cost, given)

@@ -68,6 +68,10 @@ SUITES: dict[str, Suite] = {
         "Cycles and commands of HBM-PIM kernels and of the host's streams against its simulator, exact.",
         "validate_hbm_pim",
     ),
+    "fidelity": Suite(
+        "accel_sim.validation.fidelity",
+        "Latency at roofline, tile and cycle, within bands that follow from how memory is priced.",
+    ),
     "eager": Suite(
         "accel_sim.validation.kernel_overhead",
         "Small-batch latencies of GPUs as rooflines with kernel launches against measured ones.",

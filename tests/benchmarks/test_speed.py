@@ -14,6 +14,7 @@ import pytest
 
 import accel_sim
 from accel_sim.hardware.design import build_design
+from accel_sim.mapping.memory_blocks import block_clocks
 from accel_sim.workload import Decode, Inference, Prefill
 
 
@@ -32,6 +33,25 @@ def test_llama3_8b_prefill_of_2048_tokens(benchmark: Any) -> None:
     design = accel_sim.load_design("npu_128x128_hbm")
     workload = accel_sim.load_workload("llama3_8b", phase=Prefill(sequence=2048))
     timed(benchmark, lambda: accel_sim.simulate(design, workload).latency_s)
+
+
+def test_a_llama3_8b_decode_step_command_by_command(benchmark: Any) -> None:
+    """Blocks of traffic that were priced before are known, as in a search that leaves the memory alone."""
+    design = accel_sim.load_design("npu_128x128_hbm")
+    workload = accel_sim.load_workload("llama3_8b", phase=Decode(batch=8, context=2048))
+    timed(benchmark, lambda: accel_sim.simulate(design, workload, fidelity="cycle").latency_s)
+
+
+def test_pricing_the_blocks_of_a_llama3_8b_decode_step(benchmark: Any) -> None:
+    """The same with no block known, as in a search over memories."""
+    design = accel_sim.load_design("npu_128x128_hbm")
+    workload = accel_sim.load_workload("llama3_8b", phase=Decode(batch=8, context=2048))
+
+    def step() -> float:
+        block_clocks.cache_clear()
+        return accel_sim.simulate(design, workload, fidelity="cycle").latency_s
+
+    timed(benchmark, step)
 
 
 @pytest.mark.parametrize("path", ["dram.channels", "npu.rows"])

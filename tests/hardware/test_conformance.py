@@ -27,6 +27,7 @@ from accel_sim.testing import check_component, small_chip
 from accel_sim.workload.formats import number_format
 
 DRAM = {"standard": "hbm2", "capacity": "1 GiB"}
+PIM = {"standard": "gddr6", "channel_bandwidth": "32 GB/s"}
 SPECS = {
     "systolic_array": [
         {"rows": 1, "columns": 3},
@@ -43,7 +44,16 @@ SPECS = {
     ],
     "dram": [
         {**DRAM, "channel_bandwidth": "1 GB/s"},
+        {**DRAM, "channel_bandwidth": "16 GB/s", "efficiency": 0.7},
+        {**DRAM, "channel_bandwidth": "16 GB/s", "preset": "HBM3-6400", "latency": 0},
         {**DRAM, "channel_bandwidth": "32 GB/s", "channels": 9, "channel_bits": 128, "latency": "1 us"},
+    ],
+    "pim_memory": [
+        {**PIM, "protocol": "gddr6_pim_gpt", "channels": 1, "channel_bits": 16},
+        {**PIM, "protocol": "gddr6_aim", "channels": 2, "refresh": False},
+        {**PIM, "protocol": "newton", "channels": 4, "efficiency": 0.8, "latency": "100 ns"},
+        {**PIM, "protocol": "hbm_pim", "format": "fp16", "channels": 16},
+        {**PIM, "protocol": "hbm_pim", "format": "int8", "channels": 64},
     ],
     "link": [
         {"standard": "pcie5", "bandwidth": "1 GB/s"},

@@ -74,7 +74,7 @@ def test_a_component_is_no_more_certain_than_what_it_is_made_of():
         ("clock: 1 GHz", "clok: 1 GHz", "did you mean 'clock'?"),
         ("  node: 7 nm", "  node: 0.1 nm", "technology.node"),
         ("standard: lpddr5 ", "standard: lpdr5 ", "did you mean 'lpddr5"),
-        ("efficiency: 0.8", "efficiency: 1.2", "dram.efficiency = 1.2"),
+        ("latency: 150 ns", "efficiency: 1.2", "dram.efficiency = 1.2"),
         ("activation_format: bf16", "activation_format: bf17", "did you mean"),
     ],
 )

@@ -33,6 +33,7 @@ def chip(schedule, latency_cycles=0, **overrides):
             "type": "dram",
             "standard": "hbm2",
             "channel_bandwidth": BANDWIDTH_BYTES_PER_CYCLE * 1e9,
+            "efficiency": 1.0,
             "latency": latency_cycles * 1e-9,
             "capacity": "1 GiB",
         },

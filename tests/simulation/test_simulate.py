@@ -8,8 +8,9 @@ import pytest
 
 from accel_sim.config import InputError
 from accel_sim.config.zoo import entries
+from accel_sim.hardware.component import PimModel
 from accel_sim.hardware.design import load_design
-from accel_sim.simulation import FIDELITIES, simulate
+from accel_sim.simulation import simulate
 from accel_sim.testing import small_chip
 from accel_sim.workload import load_workload, lower
 
@@ -26,9 +27,14 @@ RUNS = (
 @pytest.mark.parametrize("design", entries("designs"))
 @pytest.mark.parametrize(("name", "overrides"), RUNS, ids=[name for name, _ in RUNS])
 def test_the_roofline_is_never_slower_and_both_fidelities_agree_on_the_work(design, name, overrides):
-    own = next(iter(load_design(design).peaks_macs_per_s)).partition(" ")[0]
+    chip = load_design(design)
+    if isinstance(chip.memory.kind.model, PimModel) and "decode" not in overrides.values():
+        pytest.skip("a memory multiplies for one token at a time")
+    own = next(iter(chip.peaks_macs_per_s)).partition(" ")[0]
     formats = dict.fromkeys(FORMATS, own)
-    bound, tile = (simulate(design, name, overrides=formats | overrides, fidelity=f) for f in FIDELITIES)
+    bound, tile = (
+        simulate(design, name, overrides=formats | overrides, fidelity=f) for f in ("roofline", "tile")
+    )
     assert 0 < bound.latency_s <= tile.latency_s
     assert bound.macs == tile.macs
     assert 0 < tile.utilization <= bound.utilization <= 1 + 1e-12

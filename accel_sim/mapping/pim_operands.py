@@ -1,0 +1,55 @@
+"""Which operators the banks of a memory compute, and on which operands."""
+
+from __future__ import annotations
+
+from accel_sim.config.errors import InputError
+from accel_sim.mapping.machine import Machine
+from accel_sim.workload.formats import number_format
+from accel_sim.workload.operators import Attention, Gemm, KvAppend, Operator
+from accel_sim.workload.tensors import Tensor
+
+
+def in_banks(op: Operator, machine: Machine) -> bool:
+    """Whether an operator runs at the memory's banks: its large operand lies there, and they have what it takes."""
+    if machine.pim is None:
+        return False
+    if isinstance(op, Gemm):
+        return bool(op.weights)
+    return isinstance(op, Attention | KvAppend) and machine.pim.attends
+
+
+def check_operands(op: Operator, machine: Machine) -> None:
+    """Refuse what neither the banks nor the chip can compute.
+
+    Raises:
+        InputError: a matrix that is stored in another format than the units', a vector that would lose values in
+            it, or attention that the banks do not have on a chip without a matrix unit.
+    """
+    pim = machine.pim
+    if pim is None:
+        return
+    where = f"{machine.design.document.source}: {machine.memory.name} ({pim.device.name})"
+    if in_banks(op, machine):
+        for tensor in _matrices(op):
+            if tensor.format.name != pim.number_format:
+                raise InputError(
+                    f"{where} computes {pim.number_format} as it is stored, and '{tensor.name}' is "
+                    f"{tensor.format.name}; change {machine.memory.name}.format or the workload's formats"
+                )
+        vector = op.inputs[0]
+        if not number_format(pim.number_format).holds(vector.format.element):
+            raise InputError(
+                f"{where} computes {pim.number_format}, which cannot hold {vector.format.name} (an operand "
+                f"of '{op.name}'); change the workload's formats.activations"
+            )
+    elif isinstance(op, Attention) and machine.matrix is None:
+        raise InputError(
+            f"{where} has no operand buffer for all banks, which attention needs; '{op.name}' takes a matrix "
+            "unit on the chip, and there is none"
+        )
+
+
+def _matrices(op: Operator) -> tuple[Tensor, ...]:
+    if isinstance(op, Gemm):
+        return op.weights[:1]
+    return op.inputs[1:] if isinstance(op, Attention) else (op.output,)
