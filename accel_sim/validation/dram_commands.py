@@ -80,7 +80,7 @@ def validate(reference: Path | None = None) -> Report:
     exact = sum(line["matching_commands"] == line["commands"] for line in table)
     verdict = f"{exact} of {len(table)} command lists ({len(rows)} commands) agree in every clock and address."
     return Report(
-        suite="dram-commands",
+        suite="dram_commands",
         reference=str(reference) if reference else REFERENCE.name,
         columns=tuple(table[0]),
         rows=tuple(table),

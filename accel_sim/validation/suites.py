@@ -34,7 +34,7 @@ SUITES: dict[str, Suite] = {
         "accel_sim.validation.dram",
         "Cycles, commands and energy of DRAM channels against DRAMsim3 and Ramulator 2.1, exact.",
     ),
-    "dram-commands": Suite(
+    "dram_commands": Suite(
         "accel_sim.validation.dram_commands",
         "Every command of a DRAM channel with its clock and address against the same simulators.",
     ),

@@ -82,7 +82,7 @@ def test_a_malformed_row_is_one_line(row: str, message: str, tmp_path: Path) -> 
 
 
 def test_every_command_of_the_shipped_lists_agrees() -> None:
-    report = run_suite("dram-commands")
+    report = run_suite("dram_commands")
     assert report.passed
     assert report.summary[0].startswith("39 of 39 command lists (8176 commands) agree")
 
@@ -94,7 +94,7 @@ def test_a_command_that_is_off_fails_and_names_the_line(column: str, value: str,
     with dram_commands.REFERENCE.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["trace_id"] == "d3_0001"]
     rows[4][column] = value
-    report = run_suite("dram-commands", written(tmp_path, rows))
+    report = run_suite("dram_commands", written(tmp_path, rows))
     assert not report.passed
     assert report.rows[0]["matching_commands"] == 4
     assert ":6: " in report.summary[1]
@@ -103,7 +103,7 @@ def test_a_command_that_is_off_fails_and_names_the_line(column: str, value: str,
 def test_a_list_cut_short_fails(tmp_path: Path) -> None:
     with dram_commands.REFERENCE.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["trace_id"] == "TR-HBM3-seq_read"]
-    report = run_suite("dram-commands", written(tmp_path, rows[:-1]))
+    report = run_suite("dram_commands", written(tmp_path, rows[:-1]))
     assert not report.passed
     assert "98 commands in the reference, 99 here" in report.summary[1]
 
@@ -111,6 +111,6 @@ def test_a_list_cut_short_fails(tmp_path: Path) -> None:
 def test_an_unknown_configuration_or_command_of_a_list_is_one_line(tmp_path: Path) -> None:
     head = "trace_id,config,pattern,size_bytes,gap_cycles,p1,p2,cycle,cmd"
     with pytest.raises(InputError, match=":2: config = nothing: is not known"):
-        run_suite("dram-commands", lines(tmp_path, head, "t,nothing,seq_read,64,0,0,0,1,ACT"))
+        run_suite("dram_commands", lines(tmp_path, head, "t,nothing,seq_read,64,0,0,0,1,ACT"))
     with pytest.raises(InputError, match=":2: cmd = READ: is not known"):
-        run_suite("dram-commands", lines(tmp_path, head, "t,D4-3200,seq_read,64,0,0,0,1,READ"))
+        run_suite("dram_commands", lines(tmp_path, head, "t,D4-3200,seq_read,64,0,0,0,1,READ"))
