@@ -61,8 +61,8 @@ _ISSUE = {
 class Tables:
     """Structure and timing of a channel.
 
-    A level with as many nodes as the one below it says the same of the same banks, so the two become one; one that
-    no constraint looks at is left out.
+    A level with as many nodes as the one below it says the same of the same banks, so the two become one;
+    one that no constraint looks at is left out.
 
     Attributes:
         banks_below: banks under one node of each level that is left.

@@ -67,8 +67,8 @@ def cache_costs(op: Attention, machine: Machine) -> dict[Step, PimCost]:
     assert machine.pim is not None
     if op.query_length != 1:
         raise InputError(
-            f"{machine.design.document.source}: {machine.memory.name} computes attention for one new token of a "
-            f"sequence at a time, and '{op.name}' has {op.query_length}; use --phase decode, or a prompt of 1"
+            f"{machine.design.document.source}: {machine.memory.name} computes attention for one new token of "
+            f"a sequence at a time, and '{op.name}' has {op.query_length}; use --phase decode, or a prompt of 1"
         )
     kernel = CacheKernel(op.heads, op.kv_heads, op.head_dim, visible_keys(op))
     costs = attention_costs(machine.pim.device, kernel, machine.pim.number_format)
