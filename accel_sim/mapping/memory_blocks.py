@@ -3,8 +3,8 @@
 A block is so many bytes in runs of contiguous ones. Addresses interleave burst by burst over the channels,
 which are alike, so one is simulated with its share. The block is repeated until several refresh intervals have
 passed, and its price is the mean: a block that is shorter than a refresh interval pays its part of a refresh.
-Every run begins anywhere in a gibibyte, that of the next block too; only what is too long to be repeated follows
-itself.
+Every run begins anywhere in a gibibyte, that of the next block too; only what is too long to be repeated
+follows itself.
 
 `python -m accel_sim.mapping.memory_blocks` writes the table of access patterns (`hardware.dram.patterns`).
 """

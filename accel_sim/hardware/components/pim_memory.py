@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from accel_sim.config.units import BytesPerSecond, ByteCount, Count, Seconds
+from accel_sim.config.units import ByteCount, BytesPerSecond, Count, Seconds
 from accel_sim.hardware.component import (
     ComponentCost,
     ComponentSpec,
@@ -67,7 +67,7 @@ def cost(spec: PimMemory, chip: Surroundings) -> ComponentCost:
     ),
 )
 class PimMemory(ComponentSpec):
-    """DRAM whose banks multiply matrices that lie in them, in blocked mode: the channel computes or is accessed.
+    """DRAM whose banks multiply matrices that lie in them; a channel computes or is accessed (blocked mode).
 
     Leaves out: host traffic that slips in between the commands of a kernel.
 
