@@ -178,8 +178,8 @@ class MemoryModel(ChannelModel):
     Attributes:
         slowdown: by how much a transfer in pieces of so many contiguous bytes (reading, or writing) is slower
             than one that streams; at least 1.
-        channels: what the command-level model simulates; where it cannot, raises a ValueError that begins
-            with the field to change. None for a kind without commands.
+        channels: what the command-level model simulates; where it cannot, raises a ValueError that begins with
+            the field to change. None for a kind without commands.
     """
 
     slowdown: Callable[[Any, int, bool], float] = _as_fast_as_streaming

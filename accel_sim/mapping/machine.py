@@ -38,8 +38,7 @@ class Channel:
         ticks_per_byte: service time of a byte.
         latency_ticks: from the end of service to arrival.
         quantum_ticks: service before another request has its turn.
-        slowdown: of a transfer in pieces of so many contiguous bytes, reading or writing, over one that
-            streams.
+        slowdown: of a transfer in pieces of so many contiguous bytes, reading or writing, over a stream.
         block_ticks: service time of a transfer at command level, from its bytes, those of a piece, and whether
             it writes; None where a bandwidth stands for commands.
     """
@@ -84,7 +83,7 @@ class Pim:
 
     @property
     def attends(self) -> bool:
-        """Whether attention over a cache in the banks runs there: one operand buffer feeds them all."""
+        """Whether the banks compute attention over a cache in them: one operand buffer feeds them all."""
         return self.device.protocol.pim.roles is not None
 
 

@@ -1,9 +1,10 @@
 """Blocks of memory traffic at command level: how long a tile's transfer holds the channels of a DRAM.
 
-A block is so many bytes in runs of contiguous ones. Addresses interleave burst by burst over the channels, which
-are alike, so one is simulated with its share. The block is repeated until several refresh intervals have passed,
-and its price is the mean: a block that is shorter than a refresh interval pays its part of a refresh. Every run
-begins anywhere in a gibibyte, that of the next block too; only what is too long to be repeated follows itself.
+A block is so many bytes in runs of contiguous ones. Addresses interleave burst by burst over the channels,
+which are alike, so one is simulated with its share. The block is repeated until several refresh intervals have
+passed, and its price is the mean: a block that is shorter than a refresh interval pays its part of a refresh.
+Every run begins anywhere in a gibibyte, that of the next block too; only what is too long to be repeated
+follows itself.
 
 `python -m accel_sim.mapping.memory_blocks` writes the table of access patterns (`hardware.dram.patterns`).
 """
@@ -48,7 +49,7 @@ def block_s(channels: Channels, count: int, run: int, write: bool) -> float:
 
 @lru_cache(maxsize=65536)
 def block_clocks(preset: str, bursts: int, run_bursts: int, write: bool) -> float:
-    """Return the mean clocks of a block of `bursts` bursts in runs of `run_bursts` on one channel of a preset."""
+    """Return the mean clocks of `bursts` bursts in runs of `run_bursts` on one channel of a preset."""
     resolved = load_preset(preset)
     run_bursts = min(run_bursts, bursts, _MOST_REQUESTS)
     simulated = min(bursts, _MOST_REQUESTS // run_bursts * run_bursts)
@@ -62,7 +63,7 @@ def block_clocks(preset: str, bursts: int, run_bursts: int, write: bool) -> floa
 def _stream(
     preset: ResolvedPreset, requests: int, run_bursts: int, write: bool, gap_cycles: int
 ) -> AccessStream:
-    """Return reads or writes in runs that lie anywhere: random multiples of their length, the same every time."""
+    """Return reads or writes in runs that begin at random multiples of their length, the same every time."""
     index = np.arange(requests, dtype=np.int64)
     run, within = np.divmod(index, run_bursts)
     if run_bursts < requests:

@@ -10,7 +10,7 @@ from accel_sim.workload.tensors import Tensor
 
 
 def in_banks(op: Operator, machine: Machine) -> bool:
-    """Whether an operator runs at the memory's banks: its large operand lies there, and they have what it takes."""
+    """Whether an operator runs at the memory's banks: its large operand lies there, and they can do it."""
     if machine.pim is None:
         return False
     if isinstance(op, Gemm):
@@ -22,8 +22,8 @@ def check_operands(op: Operator, machine: Machine) -> None:
     """Refuse what neither the banks nor the chip can compute.
 
     Raises:
-        InputError: a matrix that is stored in another format than the units', a vector that would lose values in
-            it, or attention that the banks do not have on a chip without a matrix unit.
+        InputError: a matrix that is stored in another format than the units', a vector that would lose values
+            in it, or attention that the banks do not have on a chip without a matrix unit.
     """
     pim = machine.pim
     if pim is None:

@@ -32,7 +32,7 @@ SMALL_CHIP: Mapping[str, Any] = {
         "capacity": "64 GiB",
     },
 }
-"""Keys and values of a design, as its file would hold them. Its memory is a bandwidth, so that times follow by hand."""
+"""Keys and values of a design, as its file would hold them; its memory is a bandwidth, for times by hand."""
 
 
 def small_chip(overrides: Mapping[str, Any] | None = None, **parts: Mapping[str, Any] | None) -> Design:

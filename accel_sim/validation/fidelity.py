@@ -56,10 +56,10 @@ def validate(reference: Path | None = None) -> Report:
         rows=tuple(table),
         passed=bounded == inside == len(table),
         summary=(
-            f"{bounded} of {len(table)} rooflines are below both simulations, {inside} of {len(table)} ratios of "
-            "cycle to tile within the band that the access patterns leave.",
-            f"cycle / tile is {min(ratios):.3f} to {max(ratios):.3f}: pieces that the table interpolates, short "
-            "transfers that are not streams, refreshes.",
+            f"{bounded} of {len(table)} rooflines are below both simulations, {inside} of {len(table)} ratios "
+            "of cycle to tile within the band that the access patterns leave.",
+            f"cycle / tile is {min(ratios):.3f} to {max(ratios):.3f}: pieces that the table interpolates, "
+            "short transfers that are not streams, refreshes.",
         ),
     )
 

@@ -17,8 +17,8 @@ from accel_sim.mapping import memory_blocks
 from accel_sim.mapping.memory_blocks import block_clocks, block_s
 
 PRESETS = sorted(all_presets())
-# A block of a few more bursts can be cheaper: it falls on rows and refreshes in another way. Over random pairs of
-# lengths up to 5,000 bursts the largest loss was 8 % (HBM3, whose stacks share a bus), and 3 % for the others.
+# A block of a few more bursts can be cheaper: it falls on rows and refreshes in another way. Over random pairs
+# of lengths up to 5,000 bursts the largest loss was 8 % (HBM3), and 3 % for the others.
 ANOMALY = 0.1
 BLOCKS = settings(max_examples=40, deadline=None, derandomize=True)
 
@@ -102,10 +102,10 @@ def ranks(preset):
 
 @pytest.mark.parametrize("preset", [name for name in PRESETS if ranks(name) == 1])
 def test_refresh_takes_its_share_of_the_time(preset):
-    """One rank a bus: tRFC of every tREFI is lost, and besides the time to close and open rows and drain queues.
+    """One rank a bus: tRFC of every tREFI is lost, and the time to close and open rows and drain queues.
 
-    Pseudo-channels are refreshed one after the other and share their controller's buffer, which fills with requests
-    to the one that waits: each refresh holds up all of them.
+    Pseudo-channels are refreshed one after the other and share their controller's buffer, which fills with
+    requests to the one that waits: each refresh holds up all of them.
     """
     resolved = load_preset(preset)
     none = resolved.policy.model_copy(update={"refresh": "none"})

@@ -105,7 +105,7 @@ def kernel_ticks(cost, design):
     st.integers(1, 3),
 )
 def test_a_product_takes_its_vectors_its_kernel_and_its_results_one_after_the_other(protocol, m, n, k, repeat):
-    """Nothing overlaps in one product: both transfers and the kernel end a latency after they leave the memory."""
+    """Nothing overlaps in one product: transfers and kernel end a latency after they leave the memory."""
     design = chip(protocol, format="bf16")
     machine = resolve(design)
     work = graph(gemm(m, n, k), repeat=repeat)
@@ -157,11 +157,15 @@ def test_more_channels_are_never_slower(protocol):
     assert latencies == sorted(latencies, reverse=True)
 
 
-@pytest.mark.parametrize("protocol", ["gddr6_aim", "gddr6_pim_gpt", "newton"])
-def test_a_batch_shares_no_weights_but_only_the_rows_that_are_open(protocol):
-    """A bank multiplies one column with one vector at a time: b sequences take b times one's computing commands."""
-    one, four = (simulate(chip(protocol), "gpt2", overrides=decode(batch=batch)) for batch in (1, 4))
+@pytest.mark.parametrize("protocol", MEMORIES)
+def test_a_batch_shares_no_column_of_weights(protocol):
+    """A bank multiplies one column with one vector at a time: b sequences take b times the accesses of one."""
+    number_format = MEMORIES[protocol][0]
+    one, four = (
+        simulate(chip(protocol), "gpt2", overrides=decode(number_format, batch=batch)) for batch in (1, 4)
+    )
     assert four.event("executed_macs") == four.macs == 4 * one.macs
+    assert four.event("pim_accesses") == 4 * one.event("pim_accesses")
     assert one.latency_s < four.latency_s
     design = chip(protocol)
     least_s = four.macs / sum(design.peaks_macs_per_s.values())

@@ -67,17 +67,17 @@ def test_an_efficiency_that_stands_for_the_commands_is_refused_in_one_line_that_
 
 def test_a_standard_without_a_timing_preset_needs_one_or_an_efficiency():
     memory = {**HBM, "standard": "gddr5"}
-    with pytest.raises(InputError, match="gddr5 has no timing preset .* give 'preset' or 'efficiency'"):
+    with pytest.raises(InputError, match=r"gddr5 has no timing preset .* give 'preset' or 'efficiency'"):
         small_chip(dram=memory)
     assert simulate(small_chip(dram={**memory, "efficiency": 0.7}), "resnet18").latency_s > 0
     chip = small_chip(dram={**memory, "preset": "GDDR6-14"})
     assert simulate(chip, "resnet18", fidelity="cycle").latency_s > 0
-    with pytest.raises(InputError, match="dram.preset = GDDR6-41: .*did you mean 'GDDR6-14'"):
+    with pytest.raises(InputError, match=r"dram\.preset = GDDR6-41: .*did you mean 'GDDR6-14'"):
         small_chip(dram={**memory, "preset": "GDDR6-41"})
 
 
 def test_transfers_never_outrun_the_scratchpads_ports():
-    """Bytes a cycle through the write ports bound both fidelities: with a fast memory they are all that counts."""
+    """Bytes a cycle through the write ports bound both fidelities, however fast the memory is."""
     fast = {**HBM, "channel_bandwidth": "1 TB/s", "latency": 0}
     chip = small_chip({"scratchpad.capacity": "1 MiB"}, dram=fast)
     port = chip.scratchpad.spec.write_bytes_per_cycle * chip.clock_hz

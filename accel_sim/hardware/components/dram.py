@@ -97,9 +97,9 @@ def cost(spec: Dram, chip: Surroundings) -> ComponentCost:
 class Dram(ComponentSpec):
     """Off-chip memory seen as one pipe, since addresses interleave over all channels.
 
-    What it sustains by access pattern comes from the command-level model of `hardware.dram` (at fidelity
-    `tile` as a table of rates, at `cycle` block by block), unless an `efficiency` is given. Leaves out at
-    both: turnarounds between loads and stores that share the channels.
+    What it sustains by access pattern comes from the command-level model of `hardware.dram` (at fidelity `tile`
+    as a table of rates, at `cycle` block by block), unless an `efficiency` is given. Leaves out at both:
+    turnarounds between loads and stores that share the channels.
 
     Attributes:
         standard: its energy and interface, such as `hbm2e` or `lpddr5`.
@@ -109,8 +109,8 @@ class Dram(ComponentSpec):
         preset: timing preset of the command-level model; by default the one that stands for the standard. Its
             clock is scaled to `channel_bandwidth`.
         efficiency: sustained over peak bandwidth, in place of the command-level model.
-        latency: from the end of a transfer on the bus to its use; by default that of a read from a closed
-            row in an idle channel, without the controller's.
+        latency: from the end of a transfer on the bus to its use; by default that of a read from a closed row
+            in an idle channel, without the controller's.
         capacity: bytes in all.
         interleave: bytes served to one request before the next has its turn.
         background_power: refresh and standby power of the devices.
