@@ -48,7 +48,11 @@ Settings = Annotated[
     ),
 ]
 Fidelity = Annotated[
-    str, typer.Option(metavar="tile|roofline", help="Tile by tile, or the closed-form lower bound.")
+    str,
+    typer.Option(
+        metavar="tile|cycle|roofline",
+        help="Tile by tile, with memories command by command, or the closed-form lower bound.",
+    ),
 ]
 
 

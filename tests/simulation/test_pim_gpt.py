@@ -9,7 +9,7 @@ import pytest
 from accel_sim.results import Result
 from accel_sim.simulation import simulate
 
-# Width, layers, heads: GPT-2 (Radford et al. 2019), GPT-3 (Brown et al. 2020, table 2.1, as many heads as fill it).
+# Width, layers, heads: GPT-2 (Radford et al. 2019), GPT-3 (Brown et al. 2020, table 2.1; heads that fill it).
 GPT3 = {"gpt3_small": (768, 12, 12), "gpt3_medium": (1024, 24, 16), "gpt3_large": (1536, 24, 16)}
 MODELS = ("gpt2", "gpt2_medium", "gpt2_large", "gpt2_xl", *GPT3)
 BF16 = {f"workload.formats.{tensor}": "bf16" for tensor in ("weights", "activations", "kv_cache")}
@@ -42,7 +42,7 @@ def test_about_98_percent_of_accesses_hit_an_open_row_and_never_more_than_63_of_
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_token_takes_longer_than_the_units_and_the_opening_of_rows(model: str) -> None:
-    # Twelve nanoseconds each to open and to close every row; the rest is refresh, vectors, padding and the chip.
+    # 12 ns each to open and to close every row; the rest is refresh, vectors, padding and the chip.
     result = step(model)
     bound_s = result.macs / LANES * (COLUMNS + 24) / COLUMNS * 1e-9
     assert bound_s < result.latency_s < 1.6 * bound_s
