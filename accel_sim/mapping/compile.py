@@ -18,7 +18,7 @@ from accel_sim.mapping.dependencies import Edge
 from accel_sim.mapping.limits import check_amounts
 from accel_sim.mapping.machine import Machine
 from accel_sim.mapping.matrix_segment import write_matrix_segment
-from accel_sim.mapping.pim_operands import check_operands
+from accel_sim.mapping.pim_operands import check_operands, check_rows
 from accel_sim.mapping.pim_segment import runs_in_memory, write_pim_segment
 from accel_sim.mapping.plan import BLOCK_INPUT, BlockPlan, Place, Segment, plan_blocks, vector_shape
 from accel_sim.mapping.products import Nest, best_nest, product_of
@@ -79,9 +79,11 @@ def compile_graph(graph: Graph, machine: Machine) -> Compiled:
     """Return the program of a graph on a machine.
 
     Raises:
-        InputError: an operator that no component can run, or operands that the matrix unit cannot hold.
+        InputError: an operator that no component can run, operands that the matrix unit cannot hold, or a model
+            that banks which compute have no rows for.
         RunError: buffers too small for any tile, or more ticks or events than can be counted.
     """
+    check_rows(graph, machine)
     plans = plan_blocks(graph.blocks, machine)
     resident = max((plan.resident_bytes for plan in plans), default=0)
     streams = Streams(machine, machine.tile_bytes - resident)

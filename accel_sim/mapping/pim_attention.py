@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
-from typing import Literal
+from typing import Literal, get_args
 
 from accel_sim.config.errors import InputError
 from accel_sim.engine.pim_run import Played, play
@@ -156,6 +156,14 @@ def _split_head(device: PimDevice, step: Step, work: Attention, lanes: int, spli
 def _played(device: PimDevice, step: Step, part: _Part) -> Played:
     rows = sum(_rows(device, part))
     device.check_rows(rows, f"a cache of {part.tokens} tokens of {part.heads} heads in a channel")
+    if step == "score" and part.queries > 1 and not device.protocol.modes:
+        # What is dearer depends on the memory: loading its operand buffer or opening a row.
+        layout = _layout(device, part)
+        orders = (
+            attention.score_program(layout, part.tokens, part.queries, outer)
+            for outer in get_args(attention.Outer)
+        )
+        return min((play(device, order) for order in orders), key=lambda played: played.cycles)
     return play(device, _program(device, step, part))
 
 

@@ -1,10 +1,15 @@
-"""Which operators the banks of a memory compute, and on which operands."""
+"""Which operators the banks of a memory compute, on which operands, and whether those fit."""
 
 from __future__ import annotations
 
 from accel_sim.config.errors import InputError
-from accel_sim.mapping.machine import Machine
+from accel_sim.mapping.attention_tiling import visible_keys
+from accel_sim.mapping.machine import Machine, Pim
+from accel_sim.mapping.pim_attention import Attention as CacheKernel
+from accel_sim.mapping.pim_attention import cache_rows
+from accel_sim.mapping.pim_cost import matrix_rows
 from accel_sim.workload.formats import number_format
+from accel_sim.workload.graph import Graph
 from accel_sim.workload.operators import Attention, Gemm, KvAppend, Operator
 from accel_sim.workload.tensors import Tensor
 
@@ -47,6 +52,37 @@ def check_operands(op: Operator, machine: Machine) -> None:
             f"{where} has no operand buffer for all banks, which attention needs; '{op.name}' takes a matrix "
             "unit on the chip, and there is none"
         )
+
+
+def check_rows(graph: Graph, machine: Machine) -> None:
+    """Refuse a model whose weights and cache take more rows of the banks than there are.
+
+    Rows are not shared: what is narrower than a row, or a little wider than one, leaves the rest of it empty.
+
+    Raises:
+        InputError: rows that are too few.
+    """
+    if machine.pim is None:
+        return
+    rows = sum(times * _rows(op, machine.pim) for op, times in graph.operators())
+    device = machine.pim.device
+    if rows > device.rows:
+        where = f"{machine.design.document.place((machine.memory.name,))}: {machine.memory.name}"
+        raise InputError(
+            f"{where}: {graph.name} and its cache take {rows} rows of each bank: {device.name} with "
+            f"{device.channels} channels has {device.rows}"
+        )
+
+
+def _rows(op: Operator, pim: Pim) -> int:
+    """Return the rows of each bank that an operator's weights or cache take."""
+    device, stored = pim.device, pim.number_format
+    if isinstance(op, Gemm) and op.weights:
+        return op.batch * matrix_rows(device, op.n, op.k, stored)
+    if isinstance(op, Attention) and pim.attends:
+        kernel = CacheKernel(op.heads, op.kv_heads, op.head_dim, visible_keys(op))
+        return op.batch * cache_rows(device, kernel, stored)
+    return 0
 
 
 def _matrices(op: Operator) -> tuple[Tensor, ...]:

@@ -49,7 +49,7 @@ SPECS = {
         {**DRAM, "channel_bandwidth": "32 GB/s", "channels": 9, "channel_bits": 128, "latency": "1 us"},
     ],
     "pim_memory": [
-        {**PIM, "protocol": "gddr6_pim_gpt", "channels": 1, "channel_bits": 16},
+        {**PIM, "protocol": "pim_gpt", "channels": 1, "channel_bits": 16},
         {**PIM, "protocol": "gddr6_aim", "channels": 2, "refresh": False},
         {**PIM, "protocol": "newton", "channels": 4, "efficiency": 0.8, "latency": "100 ns"},
         {**PIM, "protocol": "hbm_pim", "format": "fp16", "channels": 16},

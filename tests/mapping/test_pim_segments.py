@@ -22,7 +22,7 @@ PIM = {"type": "pim_memory", "channel_bandwidth": "32 GB/s", "latency": "50 ns"}
 # Protocol, format, channels, and the standard of the host's accesses; and whether the banks attend.
 MEMORIES = {
     "gddr6_aim": ("bf16", 16, "gddr6", True),
-    "gddr6_pim_gpt": ("bf16", 8, "gddr6", True),
+    "pim_gpt": ("bf16", 8, "gddr6", True),
     "newton": ("bf16", 24, "hbm2", True),
     "hbm_pim": ("fp16", 64, "hbm2", False),
 }
@@ -127,7 +127,7 @@ def test_a_product_takes_its_vectors_its_kernel_and_its_results_one_after_the_ot
 
 @RUNS
 @given(
-    st.sampled_from(["gddr6_aim", "gddr6_pim_gpt", "newton"]),
+    st.sampled_from(["gddr6_aim", "pim_gpt", "newton"]),
     st.integers(1, 3),
     st.integers(1, 700),
     st.sampled_from([(4, 4), (8, 2), (3, 3), (6, 1)]),
@@ -214,7 +214,7 @@ def test_a_model_that_does_not_fit_the_banks_is_refused_where_another_memory_onl
 )
 def test_operands_that_the_units_do_not_compute_as_stored_are_refused(tensor, given, words):
     formats = decode() | {f"workload.formats.{tensor}": given}
-    refusal("pim_gpt", "llama3_2_1b", formats, "pim_gpt.yaml: dram (gddr6_pim_gpt) computes bf16", words)
+    refusal("pim_gpt", "llama3_2_1b", formats, "pim_gpt.yaml: dram (pim_gpt) computes bf16", words)
 
 
 def test_activations_that_the_units_format_holds_are_converted_on_the_chip():

@@ -88,6 +88,21 @@ def test_scores_open_every_row_of_keys_once_whatever_the_group(layout: KvLayout,
 
 
 @few
+@given(layout=layouts, queries=st.integers(2, 4))
+def test_queries_outside_load_the_buffer_once_each(layout: KvLayout, queries: int) -> None:
+    rows, whole = (
+        play(layout.device, score_program(layout, layout.most_tokens, queries, outer))
+        for outer in ("rows", "queries")
+    )
+    name = "MAC16" if layout.device is AIM else "COMP"
+    load = layout.device.protocol.pim.roles.load
+    assert whole.commands[name] == rows.commands[name]
+    assert whole.commands[load] <= rows.commands[load]
+    if layout.device.protocol.pim.roles.load_row:
+        assert whole.commands[load] == queries * layout.row_parts
+
+
+@few
 @given(layout=layouts, queries=st.integers(1, 3))
 def test_sums_of_values_multiply_every_column_for_every_query(layout: KvLayout, queries: int) -> None:
     played = play(layout.device, context_program(layout, layout.most_tokens, queries))

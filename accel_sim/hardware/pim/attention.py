@@ -12,12 +12,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
+from typing import Literal
 
 from accel_sim.config.errors import InputError
 from accel_sim.hardware.pim.device import PimDevice
 from accel_sim.hardware.pim.host import open_everywhere
 from accel_sim.hardware.pim.program import Builder, Program
 from accel_sim.hardware.pim.tiles import TileStream, add_gemv
+
+Outer = Literal["rows", "queries"]
 
 
 @dataclass(frozen=True)
@@ -108,27 +111,35 @@ class KvLayout:
         return bank, self.value_row(head, tile) + part, column
 
 
-def score_program(layout: KvLayout, tokens: int, queries: int) -> Program:
+def score_program(layout: KvLayout, tokens: int, queries: int, outer: Outer = "rows") -> Program:
     """Return the program that multiplies queries with the keys of a channel: one score a bank, drained.
 
     Args:
         layout: of the keys.
         tokens: in this channel; the last ones are padded to all banks.
         queries: query heads that share a KV head. The operand buffer holds one of each KV head of a row.
+        outer: loop over `rows`, which opens every row once and loads the buffer for every row and query, or
+            over `queries`, which loads the buffer once a query and opens the rows again.
     """
     stream = TileStream(layout.device)
     slots, width = ceil(tokens / layout.device.banks), layout.key_columns
+    rows = ceil(slots / layout.tokens_per_row)
+    if outer == "rows":
+        visits = [(row, query) for row in range(rows) for query in range(queries)]
+    else:
+        visits = [(row, query) for query in range(queries) for row in range(rows)]
     for part in range(layout.row_parts):
         heads = min(layout.heads_per_row, layout.heads - part * layout.heads_per_row)
-        for row in range(ceil(slots / layout.tokens_per_row)):
+        loaded = None
+        for row, query in visits:
             here = min(layout.tokens_per_row, slots - row * layout.tokens_per_row)
-            for _ in range(queries):
-                if queries > 1 or row == 0:
-                    stream.load(((here - 1) * layout.heads_per_row + heads) * width)
-                for slot in range(here):
-                    for head in range(heads):
-                        column = (slot * layout.heads_per_row + head) * width
-                        stream.tile(layout.first_key_row + part * layout.key_rows + row, column, width)
+            if loaded != query:
+                stream.load(((here - 1) * layout.heads_per_row + heads) * width)
+                loaded = query
+            for slot in range(here):
+                for head in range(heads):
+                    column = (slot * layout.heads_per_row + head) * width
+                    stream.tile(layout.first_key_row + part * layout.key_rows + row, column, width)
     return stream.program()
 
 
