@@ -162,6 +162,7 @@ CLOSED, OPEN, ACTIVATING = 0, 1, 2
     DO_BANK,
     DO_FROM,
     DO_PLACE,
+    READS_FIRST,
     BANKS,
     NODES,
     RINGS,
@@ -174,8 +175,8 @@ CLOSED, OPEN, ACTIVATING = 0, 1, 2
     RANKS,
     TABLE,
     COUNTS,
-) = range(STATS, STATS + 45)
-CHAN_FIELDS = STATS + 45
+) = range(STATS, STATS + 46)
+CHAN_FIELDS = STATS + 46
 
 # m[c + DO_FROM]: where the request of a decision waits; otherwise the number of a list of its bank.
 FROM_ACTIVE, FROM_OPENING = 2, 3
@@ -212,7 +213,7 @@ BANK_FIELDS = 32
 MAX_LEVELS = BANK_FIELDS - PATH
 
 # A slot.
-REQUEST, BANK, ROW, COLUMN, WRITE, ORDER, STAMP, NEXT, PREVIOUS, SEEN, MERGED, SLOT_FIELDS = range(12)
+REQUEST, BANK, ROW, COLUMN, WRITE, ORDER, STAMP, NEXT, PREVIOUS, SEEN, MERGED, IN_QUEUE, SLOT_FIELDS = range(13)
 
 # A request: key (its address in units of a request), where it goes, and what became of it.
 KEY, TO_CHANNEL, TO_BANK, TO_ROW, TO_COLUMN, IS_WRITE, ARRIVAL, ACCEPTED, DONE, REQUEST_FIELDS = range(10)
@@ -985,7 +986,7 @@ def _refreshes_due(m, c, clock):
 @part
 def _move(m, c):
     """Move one transaction from a buffer into its command queue; returns whether anything changed."""
-    if m[c + DRAINING] == 0 and not m[UNIFIED]:
+    if m[c + DRAINING] == 0 and not m[UNIFIED] and not m[c + READS_FIRST]:
         full = m[c + WRITES] >= m[WRITE_CAPACITY]
         if full or (m[c + WRITES] > m[DRAIN_LOW] and m[c + QUEUED_ALL] == 0):
             m[c + DRAINING] = m[c + WRITES]
@@ -1000,13 +1001,18 @@ def _move(m, c):
         m[c + STUCK] = 1
         return False
     if lane:
-        if m[SHARED_ADDRESSES] and m[_find(m, c, m[m[s + REQUEST] + KEY]) + ENTRY_READ]:
+        read = m[_find(m, c, m[m[s + REQUEST] + KEY]) + ENTRY_READ] if m[SHARED_ADDRESSES] else 0
+        if read:
+            # The write waits for a read of the same data; if that still waits in its buffer, reads move first.
             m[c + DRAINING] = 0
+            m[c + READS_FIRST] = 1 - m[read + IN_QUEUE]
             return True
         m[c + DRAINING] -= 1
         m[c + WRITES] -= 1
     else:
         m[c + READS] -= 1
+        m[c + READS_FIRST] = 0
+    m[s + IN_QUEUE] = 1
     following = m[s + NEXT]
     previous = m[s + PREVIOUS]
     if previous >= 0:
@@ -1080,6 +1086,7 @@ def _accept(m, c, q, stamp):
     m[s + STAMP] = stamp
     m[s + SEEN] = 0
     m[s + MERGED] = NONE
+    m[s + IN_QUEUE] = 0
     m[q + ACCEPTED] = stamp
     if entry >= 0 and (write or m[STAGED]):
         m[entry + ENTRY_KEY] = m[q + KEY] + 1

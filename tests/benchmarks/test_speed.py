@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 import accel_sim
+from accel_sim.engine.access_patterns import access_stream
+from accel_sim.engine.channel_run import run_channel
 from accel_sim.hardware.design import build_design
+from accel_sim.hardware.dram import load_preset
 from accel_sim.mapping.memory_blocks import block_clocks
 from accel_sim.workload import Decode, Inference, Prefill
 
@@ -66,6 +69,14 @@ def test_a_point_of_a_llama3_8b_decode_sweep(benchmark: Any, path: str) -> None:
         return accel_sim.simulate(changed, workload).metrics()
 
     timed(benchmark, point)
+
+
+@pytest.mark.parametrize("preset", ["DDR4-3200", "HBM2-2000", "HBM3-6400"])
+@pytest.mark.parametrize("pattern", ["seq_read", "rand_read"])
+def test_65536_requests_to_a_dram_channel(benchmark: Any, preset: str, pattern: str) -> None:
+    part = load_preset(preset)
+    stream = access_stream(pattern, 65536 * part.preset.burst_bytes, part.preset.burst_bytes, p1=2**28, p2=1)
+    timed(benchmark, lambda: run_channel(part, stream).total_cycles)
 
 
 def test_a_sweep_of_1000_points(benchmark: Any, tmp_path: Path) -> None:

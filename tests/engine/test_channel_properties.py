@@ -10,12 +10,14 @@ import pytest
 from channel_streams import random_stream
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from accel_sim.config import InputError
 from accel_sim.engine import channel as machine
 from accel_sim.engine.access_patterns import AccessStream, access_stream
 from accel_sim.engine.channel_energy import energy_j
 from accel_sim.engine.channel_run import run_channel
-from accel_sim.hardware.dram import ResolvedPreset, all_presets
+from accel_sim.hardware.dram import Policy, ResolvedPreset, all_presets
 from accel_sim.validation.command_checker import first_violation
 from accel_sim.validation.dram import parity_presets
 from accel_sim.validation.dram_commands import issued_commands
@@ -56,6 +58,43 @@ def test_no_command_breaks_the_standard_and_every_request_is_served_once(random:
         for level, count in zip(preset.standard.levels[1:], preset.counts[1:], strict=True):
             bank = bank * count + fields[level]
         assert ours == sorted(zip(bank.tolist(), fields["row"].tolist(), stream.write.tolist(), strict=True))
+
+
+@several
+@given(random_source)
+def test_any_legal_policy_keeps_the_standard_and_serves_all(random: Random) -> None:
+    names = [name for name, preset in all_presets().items() if preset.command("activate_second") is None]
+    preset = all_presets()[random.choice(names)]
+    options: dict[str, list[object]] = {
+        "front": ["direct", "staged"],
+        "read_buffer": [1, 2, 8, 32],
+        "write_buffer": [1, 2, 8, 32],
+        "unified": [False, False, True],
+        "queues": ["shared", "per_bank", "per_rank"],
+        "queue_depth": [1, 2, 8],
+        "order": ["round_robin", "oldest_ready", "hits_first"],
+        "precharge": ["unless_hits_pending", "unless_activated"],
+        "hit_cap": [1, 4, 16],
+        "cap_stops_hits": [False, True],
+        "activated_first": [False, True],
+        "drain": ["watermarks", "full_or_idle"],
+        "drain_low": [0],
+        "page": ["open", "auto_precharge", "close_after_hits", "close_after_timeout"],
+        "page_timeout": [1, 50],
+        "refresh": ["none", "staggered", "simultaneous", "per_bank"],
+        "issue": ["one", "row_and_column", "second_of_other_kind"],
+    }
+    while True:
+        try:
+            policy = Policy(**{name: random.choice(values) for name, values in options.items()})  # type: ignore[arg-type]
+            preset = preset.with_policy(policy)
+            break
+        except (ValidationError, InputError):
+            continue
+    result = run_channel(preset, random_stream(random, preset, most=100), record=True)
+    assert (result.done >= 0).all()
+    violation = first_violation(preset, issued_commands(result))
+    assert violation is None, (policy, violation)
 
 
 @several

@@ -187,6 +187,7 @@ def test_a_condition_is_one_comparison() -> None:
             "must go from channel to bank",
         ),
         ("tREFI: ceil(7800 / tCK_ns)", "tREFI: 0", "must fulfil tREFI > tRFC"),
+        ("refresh_interval: tREFI", "refresh_interval: tRFC", "a refresh takes 560 clocks and comes every 560"),
         ("    mapping: row, rank", "    policy: nothing\n    mapping: row, rank", "unknown policy 'nothing'"),
     ],
 )

@@ -137,7 +137,7 @@ def test_the_table_of_access_patterns_is_what_a_fresh_run_gives(preset, monkeypa
 @pytest.mark.parametrize("write", [False, True], ids=["read", "write"])
 @pytest.mark.parametrize("preset", PRESETS)
 def test_patterns_are_efficiencies_and_random_access_is_the_slow_end(preset, write):
-    rows = sustained(preset, write)
+    rows = patterns(preset, write)
     assert all(0 < row.efficiency <= 1 and row.latency_s > 0 for row in rows)
     assert rows[0].efficiency < rows[-1].efficiency <= streaming_efficiency(preset)
     assert rows[0].latency_s >= rows[-1].latency_s * (1 - 0.02)

@@ -47,8 +47,8 @@ class Channels:
 
 
 @dataclass(frozen=True, slots=True)
-class Sustained:
-    """Figures of one pattern.
+class Pattern:
+    """What one access pattern gives.
 
     Attributes:
         run_bursts: bursts that follow one another in a channel.
@@ -62,7 +62,7 @@ class Sustained:
 
 
 @cache
-def sustained(preset: str, write: bool) -> tuple[Sustained, ...]:
+def patterns(preset: str, write: bool) -> tuple[Pattern, ...]:
     """Return the patterns of a preset by rising length of the run.
 
     Raises:
@@ -70,7 +70,7 @@ def sustained(preset: str, write: bool) -> tuple[Sustained, ...]:
     """
     with TABLE.open(encoding="utf-8", newline="") as file:
         rows = [
-            Sustained(int(row["run_bursts"]), float(row["efficiency"]), float(row["latency_ns"]) * 1e-9)
+            Pattern(int(row["run_bursts"]), float(row["efficiency"]), float(row["latency_ns"]) * 1e-9)
             for row in csv.DictReader(file)
             if row["preset"] == preset and row["direction"] == ("write" if write else "read")
         ]
@@ -81,7 +81,7 @@ def sustained(preset: str, write: bool) -> tuple[Sustained, ...]:
 
 def efficiency(preset: str, run_bursts: float, write: bool) -> float:
     """Return the sustained over peak bandwidth for runs of a length, linear in its logarithm between rows."""
-    rows = sustained(preset, write)
+    rows = patterns(preset, write)
     index = bisect_left([row.run_bursts for row in rows], run_bursts)
     if index == 0:
         return rows[0].efficiency
@@ -94,9 +94,9 @@ def efficiency(preset: str, run_bursts: float, write: bool) -> float:
 
 def streaming_efficiency(preset: str) -> float:
     """Return the best sustained over peak bandwidth of any pattern, reading or writing."""
-    return max(row.efficiency for write in (False, True) for row in sustained(preset, write))
+    return max(row.efficiency for write in (False, True) for row in patterns(preset, write))
 
 
 def random_latency_s(preset: str) -> float:
     """Return the latency of a read from a closed or conflicting row when nothing else is under way."""
-    return sustained(preset, write=False)[0].latency_s
+    return patterns(preset, write=False)[0].latency_s

@@ -99,6 +99,10 @@ class Policy(BaseModel):
                 self.activated_first and self.refresh in ("staggered", "per_bank"),
                 "refresh: staggered and per_bank close rows that activated_first would wait for",
             ),
+            (
+                self.activated_first and self.page != "open",
+                "page: activated_first needs page open; others may close a row before its request is served",
+            ),
             (self.drain == "watermarks" and self.drain_low > self.drain_high, "drain_low: is above drain_high"),
         ]
         for wrong, message in pairs:

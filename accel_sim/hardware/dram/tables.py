@@ -296,15 +296,40 @@ def _check_policy(resolved: ResolvedPreset, document: Document, at: Sequence[str
                 f"refresh per_bank takes {resolved.refresh_bank_interval} x {resolved.banks} clocks: "
                 f"must be at most {resolved.refresh_interval}",
             )
-    if policy.issue == "row_and_column" and resolved.standard.command_buses == "one":
-        raise document.error((*at, "policy"), "issue row_and_column needs command_buses row_and_column")
+    if policy.issue != "one" and resolved.standard.command_buses == "one":
+        raise document.error((*at, "policy"), f"issue {policy.issue} needs command_buses row_and_column")
+    if policy.issue != "row_and_column" and resolved.standard.column_edges:
+        raise document.error((*at, "policy"), f"column_edges needs issue row_and_column, not {policy.issue}")
     if resolved.command("activate_second") and not (policy.activated_first and policy.issue == "one"):
         raise document.error((*at, "policy"), "split activates need activated_first and issue one")
+    _check_refresh(resolved, document, at)
     ranks = prod(resolved.counts[: resolved.standard.levels.index(_refresh_level(resolved)) + 1])
     if policy.refresh != "none" and resolved.refresh_interval < ranks:
         raise document.error(
             (*at, "timings"), f"the refresh interval must be at least {ranks}, a clock for each rank"
         )
+
+
+def _check_refresh(resolved: ResolvedPreset, document: Document, at: Sequence[str]) -> None:
+    """Refuse refreshes that take longer than the time between them, which would leave none for requests."""
+    policy = resolved.policy
+    if policy.refresh == "none":
+        return
+    role = "refresh_bank" if policy.refresh == "per_bank" else "refresh_all"
+    every = resolved.refresh_bank_interval if policy.refresh == "per_bank" else resolved.refresh_interval
+    following = ("activate", "refresh_all") if role == "refresh_all" else ("refresh_bank",)
+    names = [resolved.command(name) for name in following]
+    bank_level = len(resolved.counts) - 1
+    takes = max(
+        (
+            rule.latency
+            for rule in resolved.rules
+            if rule.preceding == resolved.command(role) and rule.following in names and rule.level < bank_level
+        ),
+        default=0,
+    )
+    if every is None or every <= takes:
+        raise document.error((*at, "timings"), f"a refresh takes {takes} clocks and comes every {every}")
 
 
 def _refresh_level(resolved: ResolvedPreset) -> str:
