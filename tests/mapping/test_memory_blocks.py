@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from accel_sim.engine.access_patterns import AccessStream
 from accel_sim.engine.channel_run import run_channel
 from accel_sim.hardware.dram import all_presets, load_preset
-from accel_sim.hardware.dram.patterns import TABLE, Channels, efficiency, streaming_efficiency, sustained
+from accel_sim.hardware.dram.patterns import TABLE, Channels, efficiency, patterns, streaming_efficiency
 from accel_sim.mapping import memory_blocks
 from accel_sim.mapping.memory_blocks import block_clocks, block_s
 
