@@ -61,7 +61,24 @@ def limit(record: OperatorRecord, design: Design) -> Limit:
         return _of_matrix_unit(record, name)
     if design.vector is not None and name == design.vector.name:
         return Limit(COMPUTE, name, f"compute of {name}")
+    if name == design.memory.name and _computes_in_banks(record, design):
+        return _of_banks(record, name)
     return _of_channel(record, name, memory=name == design.memory.name)
+
+
+def _computes_in_banks(record: OperatorRecord, design: Design) -> bool:
+    """Whether kernels in the banks hold the memory for longer than transfers do."""
+    in_banks = record.events[EVENT_INDEX["executed_macs"]] - record.events[EVENT_INDEX["matrix_macs"]]
+    moving_s = record.memory_bytes / design.memory_bandwidth_bytes_per_s
+    return bool(in_banks > 0 and moving_s < record.busy_s[design.memory.name] / 2)
+
+
+def _of_banks(record: OperatorRecord, name: str) -> Limit:
+    executed, held = (float(record.events[EVENT_INDEX[event]]) for event in ("executed_macs", "pe_cycles"))
+    filled = executed / held
+    if filled < _FULL:
+        return Limit(MAPPING, name, f"mapping loss: kernels in {name} fill {filled:.0%} of its lanes")
+    return Limit(COMPUTE, name, f"kernels in the banks of {name} ({filled:.0%} of their lanes filled)")
 
 
 def _of_machine(record: OperatorRecord, name: str) -> Limit:

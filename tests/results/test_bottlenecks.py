@@ -63,6 +63,16 @@ def test_activations_over_a_host_link_are_limited_by_it() -> None:
     assert (found.kind, found.component, found.words) == ("bandwidth", "host", "bandwidth of host")
 
 
+def test_products_in_a_memorys_banks_are_limited_by_its_kernels_and_not_by_its_channel() -> None:
+    found = limit_of("pim_gpt", gemm(1, 4096, 4096))
+    assert (found.kind, found.component) == ("compute", "dram")
+    assert found.words == "kernels in the banks of dram (100% of their lanes filled)"
+    # Three outputs on the sixteen banks of one channel.
+    narrow = limit_of("pim_gpt", gemm(1, 3, 4096))
+    assert (narrow.kind, narrow.component) == ("mapping loss", "dram")
+    assert narrow.words == f"mapping loss: kernels in dram fill {3 / 16:.0%} of its lanes"
+
+
 @pytest.fixture(scope="module")
 def chip() -> Design:
     return load_design("npu_128x128_hbm")
