@@ -54,8 +54,12 @@ class Channel:
         """Return the service time of a transfer of `count` bytes in pieces of `run` contiguous ones."""
         if self.block_ticks is not None:
             return self.block_ticks(count, run, write)
-        slowdown = self.slowdown(run, write) if self.slowdown is not None and 0 < run < count else 1.0
+        slowdown = self.stretch(run, write) if run < count else 1.0
         return math.ceil(count * self.ticks_per_byte * slowdown)
+
+    def stretch(self, run: int, write: bool) -> float:
+        """Return the time of a transfer in pieces of `run` contiguous bytes over that of one that streams."""
+        return self.slowdown(run, write) if self.slowdown is not None and run > 0 else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +206,9 @@ def _memory(design: Design, slowest_ticks_per_byte: float, commands: bool) -> Ch
     model, spec = component.kind.model, component.spec
     assert isinstance(model, MemoryModel)
     channel = _channel(design, component, slowest_ticks_per_byte)
+    channel = replace(channel, slowdown=partial(model.slowdown, spec))
     if not commands:
-        return replace(channel, slowdown=partial(model.slowdown, spec))
+        return channel
     if model.channels is None:
         return channel
     try:

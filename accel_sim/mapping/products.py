@@ -45,6 +45,7 @@ def product_of(segment: Segment, machine: Machine) -> Product:
         right_in_memory=bool(op.weights) or segment.sources[1].place is not Place.CHIP,
         output_in_memory=segment.place is not Place.CHIP,
         epilogue_bits=extra_bytes * 8 / results,
+        right_by_tile=bool(op.weights),
     )
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from accel_sim.config.errors import RunError
 from accel_sim.hardware.component import GemmTiles
-from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine, UnitKey
+from accel_sim.mapping.machine import TICKS_PER_CYCLE, Channel, Machine, UnitKey
 from accel_sim.mapping.tile_sizes import candidate_sizes, group_sizes
 from accel_sim.mapping.tiling_kernels import choose, distinct_tiles, price_orders
 
@@ -48,6 +48,7 @@ class Product:
         left_row_elements: elements of an input row for one unit of depth (a convolution's input width).
         left_in_memory, right_in_memory, output_in_memory: False when the tensor stays on chip.
         epilogue_bits: bits of further inputs read from memory for each output element.
+        right_by_tile: the right operand lies in memory tile by tile, as weights do.
     """
 
     groups: int
@@ -69,6 +70,7 @@ class Product:
     right_in_memory: bool
     output_in_memory: bool
     epilogue_bits: float
+    right_by_tile: bool = False
 
     def left_rows(self, rows: int) -> int:
         """Input rows that a tile of `rows` units covers, halo included."""
@@ -117,6 +119,7 @@ def _search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | Non
         tiles,
         overlaps,
         _totals(product),
+        _stretch(product, sizes, tiles, machine.memory),
         np.array([product.left_in_memory, product.right_in_memory, product.output_in_memory]),
         np.array([product.output_bits / product.sum_bits, product.epilogue_bits / product.sum_bits]),
         np.array([tile_bytes, machine.accumulator_bytes], dtype=np.int64),
@@ -163,6 +166,32 @@ def _candidates(
     g, m, n, k = sizes
     count = (product.groups // g) * -(-product.rows // m) * -(-product.columns // n) * -(-product.depth // k)
     return sizes, _intervals(product, unit, ports, sizes), tiles, _overlaps(product, m), count
+
+
+LEFT, RIGHT, OUTPUT = range(3)
+
+
+def _stretch(product: Product, sizes: np.ndarray, tiles: np.ndarray, memory: Channel) -> np.ndarray:
+    """Return float64[3, t], time of moving a tile's left, right and output over that of as many bytes in a row.
+
+    Operands lie row by row (the right one column by column): a tile without whole rows is moved in pieces,
+    unless it has only one. tiles: float64[3, t] bytes of left, right and partial sums.
+    """
+    stretch = np.ones((3, sizes.shape[1]))
+    results = tiles[2] * (product.output_bits / product.sum_bits)
+    pieces = [
+        (LEFT, tiles[0], K, product.depth, product.left_row_elements * product.left_bits),
+        (OUTPUT, results, N, product.columns, product.output_bits),
+    ]
+    if not product.right_by_tile:
+        pieces.append((RIGHT, tiles[1], K, product.depth, product.depth_scale * product.right_bits))
+    for operand, moved, axis, whole, bits in pieces:
+        for size in np.unique(sizes[1 + axis]).tolist():
+            if size < whole:
+                run = int(size * bits // 8)
+                cut = (sizes[1 + axis] == size) & (moved > run)
+                stretch[operand, cut] = memory.stretch(run, operand == OUTPUT)
+    return stretch
 
 
 def require(tiling: Tiling | None, name: str, machine: Machine, tile_bytes: int) -> Tiling:

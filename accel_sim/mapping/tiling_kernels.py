@@ -50,6 +50,7 @@ def price_orders(
     tiles: np.ndarray,
     overlaps: np.ndarray,
     totals: np.ndarray,
+    stretch: np.ndarray,
     in_memory: np.ndarray,
     ratios: np.ndarray,
     limits: np.ndarray,
@@ -62,7 +63,8 @@ def price_orders(
 
     bounds: int64[4] (g, m, n, k). sizes: int64[4, t]. interval: float64[t, 8] cycles by variant.
     tiles: float64[3, t] bytes of left, right, sum tiles. overlaps: float64[t], left rows loaded over those
-    touched. totals: float64[3] bytes of left, right, output.
+    touched. totals: float64[3] bytes of left, right, output. stretch: float64[3, t], time of their transfers
+    over that of streams, for pieces as long as the tile's rows.
     in_memory: bool[3] for left, right, output. ratios: float64[2], output and epilogue bytes by sum byte.
     limits: int64[2] bytes for tiles, for partial sums. memory: float64[2] ticks per byte, latency in ticks.
     energy: float64[2] joules per byte of memory, of scratchpad. orders: int64[6, 3].
@@ -124,24 +126,30 @@ def price_orders(
             held += region * ratios[1] * min(2, regions)
             if held > limits[0]:
                 continue
+            # A region with whole rows is stored as a stream.
+            store_stretch = 1.0 if inner_k and depth_of[1] > depth_of[2] else stretch[2, i]
             moved = totals[2] / max(ratios[0], 1e-12) * ratios[1]
+            slowed = 0.0
             if in_memory[0]:
                 # Overlap of neighbouring tiles is loaded again unless m's tiles follow one another directly.
                 overlap = overlaps[i] if inner_k and depth_of[2] > depth_of[0] else 1.0
                 moved += totals[0] * left_passes * overlap
+                slowed += totals[0] * left_passes * overlap * (stretch[0, i] - 1)
             if in_memory[1]:
                 moved += totals[1] * right_passes
+                slowed += totals[1] * right_passes * (stretch[1, i] - 1)
             loaded = moved
             if in_memory[2]:
                 moved += totals[2]
+                slowed += totals[2] * (store_stretch - 1)
             fill = memory[1]
             if in_memory[0]:
-                fill += tiles[0, i] * memory[0]
+                fill += tiles[0, i] * memory[0] * stretch[0, i]
             if in_memory[1]:
-                fill += tiles[1, i] * memory[0]
+                fill += tiles[1, i] * memory[0] * stretch[1, i]
             if in_memory[2]:
-                fill += region * ratios[0] * memory[0]
-            times[i, o] = max(compute, moved * memory[0]) + fill
+                fill += region * ratios[0] * memory[0] * store_stretch
+            times[i, o] = max(compute, (moved + slowed) * memory[0]) + fill
             energies[i, o] = (
                 moved * energy[0] + (loaded + totals[0] * trips[1] + totals[1] * trips[0]) * energy[1]
             )
