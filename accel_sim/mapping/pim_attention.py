@@ -16,6 +16,7 @@ from accel_sim.mapping.pim_cost import (
     PimCost,
     Share,
     check_sizes,
+    dealt,
     executed_macs,
     priced,
     rows_of,
@@ -108,14 +109,19 @@ def attention_costs(device: PimDevice, work: Attention, number_format: str = "bf
     }
 
 
-def cache_rows(device: PimDevice, work: Attention, number_format: str = "bf16") -> int:
-    """Return the rows that one request's keys and values take of each bank in one layer, by heads."""
+def cache_rows(device: PimDevice, work: Attention, number_format: str = "bf16") -> list[tuple[int, int]]:
+    """Return (rows that a request's keys and values of a layer take of each bank, in how many channels)."""
     _check(work)
-    splits = _channels_of_a_head(device, work)
-    heads, lanes = ceil(work.kv_heads / device.channels), device.lanes(number_format)
-    keys = _Part(heads, work.head_dim, ceil(work.tokens / splits), lanes, 1)
-    values = _Part(heads, ceil(work.head_dim / splits), work.tokens, lanes, 1)
-    return _rows(device, keys)[0] + _rows(device, values)[1]
+    splits, lanes = _channels_of_a_head(device, work), device.lanes(number_format)
+
+    def rows(heads: int) -> int:
+        keys = _Part(heads, work.head_dim, ceil(work.tokens / splits), lanes, 1)
+        values = _Part(heads, ceil(work.head_dim / splits), work.tokens, lanes, 1)
+        return _rows(device, keys)[0] + _rows(device, values)[1]
+
+    if splits > 1:
+        return [(rows(1), work.kv_heads * splits)]
+    return [(rows(heads), count) for heads, count in dealt(device, work.kv_heads, 1)]
 
 
 def _check(work: Attention) -> None:

@@ -83,7 +83,7 @@ def gemv_cost(device: PimDevice, m: int, k: int, batch: int = 1, number_format: 
     columns = ceil(k / lanes)
     outputs_per_tile = tile_outputs(device)
     rows = matrix_rows(device, m, k, number_format, batch)
-    device.check_rows(rows, f"a {m} x {k} matrix in {number_format}")
+    device.check_rows(rows[0][0], f"a {m} x {k} matrix in {number_format}")
     channel = device.with_channels(1)
     shares = shares_of(device, m, outputs_per_tile, lambda tiles: _played_gemv(channel, tiles, columns, batch))
     executed = sum(executed_macs(device, played, lanes) * count for played, count in shares)
@@ -120,7 +120,8 @@ def elementwise_cost(
     columns = ceil(elements / device.lanes(number_format))
     if device.protocol.modes:
         tile = device.banks * device.protocol.pim.registers
-        rows = max(hbm.operand_rows(device, _largest_share(device, columns, tile)), hbm.OPERAND_ROWS)
+        largest, _ = dealt(device, columns, tile)[0]
+        rows = max(hbm.operand_rows(device, largest * tile), hbm.OPERAND_ROWS)
         device.check_rows(3 * rows, f"a kernel of {elements} elements")
         return priced(
             device,
@@ -177,15 +178,12 @@ def tile_outputs(device: PimDevice) -> int:
     return hbm.tile_outputs(device) if device.protocol.modes else device.banks
 
 
-def _largest_share(device: PimDevice, amount: int, tile: int) -> int:
-    """Return what the busiest channel gets, in whole tiles' worth."""
-    return ceil(ceil(amount / tile) / device.channels) * tile
-
-
-def matrix_rows(device: PimDevice, m: int, k: int, number_format: str = "bf16", batch: int = 1) -> int:
-    """Return the rows that an m x k matrix takes of each bank of the busiest channel."""
-    columns = ceil(k / device.lanes(number_format))
-    return rows_of(device, _largest_share(device, m, tile_outputs(device)), columns, batch)
+def matrix_rows(
+    device: PimDevice, m: int, k: int, number_format: str = "bf16", batch: int = 1
+) -> list[tuple[int, int]]:
+    """Return (rows that an m x k matrix takes of each bank of a channel, in how many channels), most first."""
+    columns, tile = ceil(k / device.lanes(number_format)), tile_outputs(device)
+    return [(rows_of(device, tiles * tile, columns, batch), count) for tiles, count in dealt(device, m, tile)]
 
 
 def rows_of(device: PimDevice, outputs: int, columns: int, batch: int = 1) -> int:
@@ -205,12 +203,16 @@ def rows_of(device: PimDevice, outputs: int, columns: int, batch: int = 1) -> in
     return ceil(last / device.columns)
 
 
+def dealt(device: PimDevice, amount: int, tile: int) -> list[tuple[int, int]]:
+    """Return (tiles of a channel, in how many channels) of work that is dealt in tiles, most first."""
+    small, more = divmod(ceil(amount / tile), device.channels)
+    counts = Counter({small + 1: more, small: device.channels - more})
+    return [(size, count) for size, count in sorted(counts.items(), reverse=True) if size and count]
+
+
 def shares_of(device: PimDevice, amount: int, tile: int, played: Callable[[int], Played]) -> list[Share]:
     """Return (what one channel does, how many channels do it) of work that is dealt in tiles."""
-    tiles = ceil(amount / tile)
-    small, more = divmod(tiles, device.channels)
-    counts = Counter({small + 1: more, small: device.channels - more})
-    return [(played(size), count) for size, count in sorted(counts.items(), reverse=True) if size and count]
+    return [(played(size), count) for size, count in dealt(device, amount, tile)]
 
 
 def priced(device: PimDevice, shares: Sequence[Share], macs: int = 0, lane_macs: int = 0) -> PimCost:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from accel_sim.config.errors import InputError
 from accel_sim.mapping.attention_tiling import visible_keys
 from accel_sim.mapping.machine import Machine, Pim
@@ -58,14 +60,15 @@ def check_rows(graph: Graph, machine: Machine) -> None:
     """Refuse a model whose weights and cache take more rows of the banks than there are.
 
     Rows are not shared: what is narrower than a row, or a little wider than one, leaves the rest of it empty.
+    Matrices that do not divide over the channels take turns with what is left over.
 
     Raises:
         InputError: rows that are too few.
     """
     if machine.pim is None:
         return
-    rows = sum(times * _rows(op, machine.pim) for op, times in graph.operators())
     device = machine.pim.device
+    rows = ceil(sum(times * _rows(op, machine.pim) for op, times in graph.operators()) / device.channels)
     if rows > device.rows:
         where = f"{machine.design.document.place((machine.memory.name,))}: {machine.memory.name}"
         raise InputError(
@@ -75,14 +78,16 @@ def check_rows(graph: Graph, machine: Machine) -> None:
 
 
 def _rows(op: Operator, pim: Pim) -> int:
-    """Return the rows of each bank that an operator's weights or cache take."""
+    """Return the rows that an operator's weights or cache take of one bank of each channel, all channels."""
     device, stored = pim.device, pim.number_format
     if isinstance(op, Gemm) and op.weights:
-        return op.batch * matrix_rows(device, op.n, op.k, stored)
-    if isinstance(op, Attention) and pim.attends:
+        rows = matrix_rows(device, op.n, op.k, stored)
+    elif isinstance(op, Attention) and pim.attends:
         kernel = CacheKernel(op.heads, op.kv_heads, op.head_dim, visible_keys(op))
-        return op.batch * cache_rows(device, kernel, stored)
-    return 0
+        rows = cache_rows(device, kernel, stored)
+    else:
+        return 0
+    return op.batch * sum(each * channels for each, channels in rows)
 
 
 def _matrices(op: Operator) -> tuple[Tensor, ...]:

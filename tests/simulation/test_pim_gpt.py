@@ -6,6 +6,7 @@ from functools import cache
 
 import pytest
 
+from accel_sim.config import InputError
 from accel_sim.results import Result
 from accel_sim.simulation import simulate
 
@@ -67,3 +68,14 @@ def test_kernels_are_the_same_at_fidelity_cycle() -> None:
     tile, cycle = step("gpt2"), step("gpt2", fidelity="cycle")
     assert cycle.event("pim_activations") == tile.event("pim_activations")
     assert cycle.latency_s == pytest.approx(tile.latency_s, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("channels", "reason"),
+    [(2, "dram holds 1 GiB, but weights and KV cache take 1.53 GiB"), (4, "rows of each bank")],
+    ids=["bytes", "rows that 1,280 values do not fill"],
+)
+def test_a_model_that_the_banks_cannot_hold_is_refused(channels: int, reason: str) -> None:
+    settings = {**BF16, "dram.channels": channels, "workload.phase.phase": "decode"}
+    with pytest.raises(InputError, match=rf"pim_gpt\.yaml:\d+: .*{reason}"):
+        simulate("pim_gpt", "gpt2_large", overrides=settings)

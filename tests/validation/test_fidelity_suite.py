@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from accel_sim.config import InputError
-from accel_sim.hardware.dram.patterns import streaming_efficiency, sustained
+from accel_sim.hardware.dram.patterns import patterns, streaming_efficiency
 from accel_sim.validation import fidelity
 from accel_sim.validation.suites import run_suite
 
@@ -39,7 +39,7 @@ def test_a_table_of_ones_own_runs_ones_own_overrides(tmp_path: Path) -> None:
     report = run_suite("fidelity", path)
     assert report.passed and report.reference == str(path)
     own, pim = report.rows
-    reads = [row.efficiency for row in sustained("LPDDR4-3200", write=False)]
+    reads = [row.efficiency for row in patterns("LPDDR4-3200", write=False)]
     assert own["least"] == pytest.approx(
         min(streaming_efficiency("LPDDR4-3200"), reads[0] / reads[1]), rel=0.05
     )
