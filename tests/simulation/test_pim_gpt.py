@@ -72,7 +72,7 @@ def test_kernels_are_the_same_at_fidelity_cycle() -> None:
 
 @pytest.mark.parametrize(
     ("channels", "reason"),
-    [(2, "dram holds 1 GiB, but weights and KV cache take 1.53 GiB"), (4, "rows of each bank")],
+    [(2, "dram holds 1 GiB, but weights and KV cache take 1.793 GiB"), (4, "rows of each bank")],
     ids=["bytes", "rows that 1,280 values do not fill"],
 )
 def test_a_model_that_the_banks_cannot_hold_is_refused(channels: int, reason: str) -> None:
