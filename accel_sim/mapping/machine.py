@@ -20,7 +20,6 @@ from accel_sim.hardware.component import (
 )
 from accel_sim.hardware.design import Component, Design, MappingPolicy
 from accel_sim.hardware.pim.device import PimDevice
-from accel_sim.mapping.memory_blocks import block_s
 
 # The unit of time: every duration is rounded up to 1/1024 cycle of the chip's clock. Cycles of that clock are
 # exact; a transfer is off by less than a thousandth of a cycle.
@@ -207,10 +206,11 @@ def _memory(design: Design, slowest_ticks_per_byte: float, commands: bool) -> Ch
     assert isinstance(model, MemoryModel)
     channel = _channel(design, component, slowest_ticks_per_byte)
     channel = replace(channel, slowdown=partial(model.slowdown, spec))
-    if not commands:
+    if not commands or model.channels is None:
         return channel
-    if model.channels is None:
-        return channel
+    # Kernels of the command-level model are loaded where they are used.
+    from accel_sim.mapping.memory_blocks import block_s
+
     try:
         channels = model.channels(spec)
     except ValueError as error:

@@ -186,11 +186,13 @@ def _stretch(product: Product, sizes: np.ndarray, tiles: np.ndarray, memory: Cha
     if not product.right_by_tile:
         pieces.append((RIGHT, tiles[1], K, product.depth, product.depth_scale * product.right_bits))
     for operand, moved, axis, whole, bits in pieces:
-        for size in np.unique(sizes[1 + axis]).tolist():
-            if size < whole:
-                run = int(size * bits // 8)
-                cut = (sizes[1 + axis] == size) & (moved > run)
-                stretch[operand, cut] = memory.stretch(run, operand == OUTPUT)
+        lengths, which = np.unique(sizes[1 + axis], return_inverse=True)
+        runs = (lengths * bits // 8).astype(np.int64)
+        slower = [
+            memory.stretch(run, operand == OUTPUT) if length < whole else 1.0
+            for length, run in zip(lengths.tolist(), runs.tolist(), strict=True)
+        ]
+        stretch[operand] = np.where(moved > runs[which], np.array(slower)[which], 1.0)
     return stretch
 
 

@@ -11,7 +11,7 @@ import csv
 import math
 from bisect import bisect_left
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 TABLE = Path(__file__).parent / "data" / "patterns.csv"
@@ -79,6 +79,7 @@ def patterns(preset: str, write: bool) -> tuple[Pattern, ...]:
     return tuple(sorted(rows, key=lambda row: row.run_bursts))
 
 
+@lru_cache(maxsize=65536)
 def efficiency(preset: str, run_bursts: float, write: bool) -> float:
     """Return the sustained over peak bandwidth for runs of a length, linear in its logarithm between rows."""
     rows = patterns(preset, write)
@@ -92,6 +93,7 @@ def efficiency(preset: str, run_bursts: float, write: bool) -> float:
     return left.efficiency + share * (right.efficiency - left.efficiency)
 
 
+@cache
 def streaming_efficiency(preset: str) -> float:
     """Return the best sustained over peak bandwidth of any pattern, reading or writing."""
     return max(row.efficiency for write in (False, True) for row in patterns(preset, write))
