@@ -39,8 +39,23 @@ def lines(folder: Path, *text: str) -> Path:
 def test_some_rows_of_every_configuration_are_exact_to_the_last_column(config: str, tmp_path: Path) -> None:
     report = run_suite("dram", written(tmp_path, shipped(config, 4)))
     assert report.passed, report.summary
-    assert [(row["config"], row["rows"]) for row in report.rows] == [(config, report.rows[0]["exact_rows"])]
-    assert not any(value for name, value in report.rows[0].items() if name.endswith("_off"))
+    assert {row["config"] for row in report.rows} == {config}
+    for row in report.rows:
+        assert row["rows"] == row["exact_rows"]
+        assert not any(value for name, value in row.items() if name.endswith("_off"))
+
+
+def test_cycles_that_are_off_are_counted_by_pattern(tmp_path: Path) -> None:
+    """Three runs of one pattern, made wrong by 0, 3 and 10 cycles, beside one of another."""
+    rows = [row for row in shipped("D4-3200", 100) if row["pattern"] == "seq_read"][:3]
+    for row, off in zip(rows, (0, 3, 10), strict=True):
+        row["total_cycles"] = str(int(row["total_cycles"]) + off)
+    rows.append(next(row for row in shipped("D4-3200", 100) if row["pattern"] == "rand_read"))
+    report = run_suite("dram", written(tmp_path, rows))
+    lines = {row["pattern"]: row for row in report.rows}
+    assert (lines["seq_read"]["median_cycles_off"], lines["seq_read"]["most_cycles_off"]) == (3, 10)
+    assert (lines["seq_read"]["rows"], lines["seq_read"]["exact_rows"]) == (3, 1)
+    assert lines["rand_read"]["most_cycles_off"] == 0
 
 
 def test_a_pattern_of_ones_own_needs_only_the_total(tmp_path: Path) -> None:
