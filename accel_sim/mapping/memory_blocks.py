@@ -87,6 +87,7 @@ def pattern_rows() -> list[dict[str, str]]:
                 rows.append(
                     {
                         "preset": name,
+                        "burst_bytes": str(preset.preset.burst_bytes),
                         "direction": "write" if write else "read",
                         "run_bursts": str(run),
                         "efficiency": f"{ideal / clocks:.5f}",

@@ -51,10 +51,10 @@ def test_a_table_of_ones_own_runs_ones_own_overrides(tmp_path: Path) -> None:
 def test_a_price_of_commands_that_is_wrong_leaves_the_band(
     factor: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from accel_sim.mapping import machine
+    from accel_sim.mapping import memory_blocks
 
-    right = machine.block_s
-    monkeypatch.setattr(machine, "block_s", lambda *given: factor * right(*given))
+    right = memory_blocks.block_s
+    monkeypatch.setattr(memory_blocks, "block_s", lambda *given: factor * right(*given))
     report = fidelity.validate(written(tmp_path, "edge_npu,llama3_2_1b,workload.phase.phase=decode"))
     assert not report.passed
 

@@ -15,10 +15,11 @@ from accel_sim.hardware.component import (
     Surroundings,
     component,
 )
-from accel_sim.hardware.dram import all_presets, load_preset
+from accel_sim.hardware.dram import all_presets
 from accel_sim.hardware.dram.patterns import (
     PRESET_OF_STANDARD,
     Channels,
+    burst_bytes,
     efficiency,
     random_latency_s,
     streaming_efficiency,
@@ -50,8 +51,7 @@ def slowdown(spec: Dram, run: int, write: bool) -> float:
     """Return by how much transfers in pieces of `run` contiguous bytes are slower than streaming."""
     if spec.efficiency is not None or spec.timing is None:
         return 1.0
-    burst = load_preset(spec.timing).preset.burst_bytes
-    run_bursts = max(1.0, -(-run // burst) / spec.channels)
+    run_bursts = max(1.0, -(-run // burst_bytes(spec.timing)) / spec.channels)
     return max(1.0, streaming_efficiency(spec.timing) / efficiency(spec.timing, run_bursts, write))
 
 

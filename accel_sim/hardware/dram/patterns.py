@@ -51,11 +51,13 @@ class Pattern:
     """What one access pattern gives.
 
     Attributes:
+        burst_bytes: of the preset.
         run_bursts: bursts that follow one another in a channel.
         efficiency: sustained over peak bandwidth.
         latency_s: of a read when nothing else is under way.
     """
 
+    burst_bytes: int
     run_bursts: int
     efficiency: float
     latency_s: float
@@ -70,7 +72,12 @@ def patterns(preset: str, write: bool) -> tuple[Pattern, ...]:
     """
     with TABLE.open(encoding="utf-8", newline="") as file:
         rows = [
-            Pattern(int(row["run_bursts"]), float(row["efficiency"]), float(row["latency_ns"]) * 1e-9)
+            Pattern(
+                burst_bytes=int(row["burst_bytes"]),
+                run_bursts=int(row["run_bursts"]),
+                efficiency=float(row["efficiency"]),
+                latency_s=float(row["latency_ns"]) * 1e-9,
+            )
             for row in csv.DictReader(file)
             if row["preset"] == preset and row["direction"] == ("write" if write else "read")
         ]
@@ -91,6 +98,11 @@ def efficiency(preset: str, run_bursts: float, write: bool) -> float:
     left, right = rows[index - 1], rows[index]
     share = math.log(run_bursts / left.run_bursts) / math.log(right.run_bursts / left.run_bursts)
     return left.efficiency + share * (right.efficiency - left.efficiency)
+
+
+def burst_bytes(preset: str) -> int:
+    """Return the bytes of one access to a preset."""
+    return patterns(preset, write=False)[0].burst_bytes
 
 
 @cache
