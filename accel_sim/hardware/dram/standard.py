@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from accel_sim.hardware.dram.expressions import Formula, names_in
 from accel_sim.hardware.dram.policy import Policy
 
-LEVELS = ("channel", "pseudochannel", "rank", "sid", "bankgroup", "bank")
-# What a command does to the banks it addresses; `other` leaves their rows alone.
-ROLES = (
-    "activate",
-    "precharge",
-    "read",
-    "write",
-    "read_precharge",
-    "write_precharge",
-    "precharge_all",
-    "refresh_all",
-    "refresh_bank",
-    "activate_second",
-    "clock_read",
-    "clock_write",
-)
-COLUMN_ROLES = ("read", "write", "read_precharge", "write_precharge")
-
 Level = Literal["channel", "pseudochannel", "rank", "sid", "bankgroup", "bank"]
+# What a command does to the banks it addresses; `other` leaves their rows alone.
 Role = Literal[
     "activate",
     "precharge",
@@ -44,6 +27,10 @@ Role = Literal[
     "clock_write",
     "other",
 ]
+LEVELS: tuple[Level, ...] = get_args(Level)
+ROLES: tuple[Role, ...] = tuple(role for role in get_args(Role) if role != "other")
+COLUMN_ROLES = ("read", "write", "read_precharge", "write_precharge")
+
 Size = Annotated[int, Field(ge=1, le=2**24)]
 
 
