@@ -58,6 +58,8 @@ class MappingPolicy(BaseModel):
     Attributes:
         attention: `fused` keeps the scores on chip (online softmax), `split` runs score product, softmax and
             value product one after the other, `auto` takes the faster.
+        elementwise: elementwise operators and sums run in the `banks` of a memory that computes, where it has a
+            kernel for them, or on the `chip`; `auto` takes the faster.
         fuse_epilogues: whether bias, activation, residual and requantization run on results as they leave the
             matrix unit.
         resident_fraction: most of the scratchpad that activations may keep between operators.
@@ -66,6 +68,7 @@ class MappingPolicy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     attention: Literal["auto", "fused", "split"] = "auto"
+    elementwise: Literal["auto", "banks", "chip"] = "auto"
     fuse_epilogues: bool = True
     resident_fraction: Annotated[float, Field(ge=0, le=0.9)] = 0.5
     output_fraction: Annotated[float, Field(gt=0, le=0.9)] = 0.25
@@ -308,5 +311,10 @@ def _check_parts(design: Design) -> None:
             raise design.document.error(
                 (), f"a design has {'one' if least else 'at most one'} of its {what}: {given}"
             )
-    if design.matrix is None and design.vector is None:
-        raise design.document.error((), "a design needs a matrix unit or a vector unit")
+    if design.mapping.elementwise == "banks" and not design.computes_in_memory:
+        raise design.document.error(
+            ("mapping", "elementwise"),
+            f"banks: {design.memory.name} ({design.memory.kind.name}) does not compute (allowed: auto, chip)",
+        )
+    if design.matrix is None and design.vector is None and not design.computes_in_memory:
+        raise design.document.error((), "a design needs a matrix unit, a vector unit or a memory that computes")

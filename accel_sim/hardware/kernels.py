@@ -27,6 +27,7 @@ from accel_sim.workload.operators import (
     Norm,
     Operator,
     Pool,
+    Reduction,
     Rotary,
     Routing,
     Softmax,
@@ -123,4 +124,5 @@ _EAGER: Mapping[type, Callable[[Any], Launches]] = {
     Routing: lambda op: Launches(ROUTING_KERNELS),
     Softmax: lambda op: Launches(1),
     Pool: lambda op: Launches(1),
+    Reduction: lambda op: Launches(1),
 }

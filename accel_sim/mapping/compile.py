@@ -18,8 +18,9 @@ from accel_sim.mapping.dependencies import Edge
 from accel_sim.mapping.limits import check_amounts
 from accel_sim.mapping.machine import Machine
 from accel_sim.mapping.matrix_segment import write_matrix_segment
-from accel_sim.mapping.pim_operands import check_operands, check_rows
+from accel_sim.mapping.pim_operands import check_operands, free_rows
 from accel_sim.mapping.pim_segment import runs_in_memory, write_pim_segment
+from accel_sim.mapping.pim_vector_segment import bank_work, write_bank_segment
 from accel_sim.mapping.plan import BLOCK_INPUT, BlockPlan, Place, Segment, plan_blocks, vector_shape
 from accel_sim.mapping.products import Nest, best_nest, product_of
 from accel_sim.mapping.streams import Streams, cycles_to_ticks
@@ -83,10 +84,10 @@ def compile_graph(graph: Graph, machine: Machine) -> Compiled:
             that banks which compute have no rows for.
         RunError: buffers too small for any tile, or more ticks or events than can be counted.
     """
-    check_rows(graph, machine)
+    bank_rows = free_rows(graph, machine)
     plans = plan_blocks(graph.blocks, machine)
     resident = max((plan.resident_bytes for plan in plans), default=0)
-    streams = Streams(machine, machine.tile_bytes - resident)
+    streams = Streams(machine, machine.tile_bytes - resident, bank_rows=bank_rows)
     mapped: list[Mapped] = []
     final: Stream | None = None
     for index, plan in enumerate(plans):
@@ -184,6 +185,9 @@ def _write_segment(
     if isinstance(segment.operator, Gemm | Conv2d):
         nest = best_nest(product_of(segment, machine), segment.operator.name, machine, tile_bytes)
         return write_matrix_segment(streams, segment, nest, reads, writes), nest
+    work = bank_work(streams, segment)
+    if work is not None:
+        return write_bank_segment(streams, segment, work, reads, writes), None
     return write_vector_segment(streams, segment, reads, writes), None
 
 

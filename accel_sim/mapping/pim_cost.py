@@ -9,20 +9,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
-from typing import Any, Literal
-
-import numpy as np
 
 from accel_sim.config.errors import InputError
 from accel_sim.engine.pim_run import Played, play
 from accel_sim.hardware.pim import hbm
 from accel_sim.hardware.pim.device import PimDevice
 from accel_sim.hardware.pim.energy import commands_energy_j, standby_w
-from accel_sim.hardware.pim.host import transfer
-from accel_sim.hardware.pim.program import Program
+from accel_sim.hardware.pim.specs import Elementwise
 from accel_sim.hardware.pim.tiles import gemv_rows, tiled_gemv, tiled_product, tiled_sum
 
 # Output tiles from which a product is extended; the first differ by what they find open.
@@ -62,6 +58,23 @@ class PimCost:
 Share = tuple[Played, int]
 
 
+def repeated(cost: PimCost, times: int) -> PimCost:
+    """Return the price of a kernel that runs several times, one after the other."""
+    return replace(
+        cost,
+        cycles=cost.cycles * times,
+        latency_s=cost.latency_s * times,
+        commands={name: count * times for name, count in cost.commands.items()},
+        activations=cost.activations * times,
+        accesses=cost.accesses * times,
+        row_hits=cost.row_hits * times,
+        energy_j=cost.energy_j * times,
+        background_j=cost.background_j * times,
+        macs=cost.macs * times,
+        lane_macs=cost.lane_macs * times,
+    )
+
+
 def gemv_cost(device: PimDevice, m: int, k: int, batch: int = 1, number_format: str = "bf16") -> PimCost:
     """Return the price of `batch` products of an m x k matrix with a vector.
 
@@ -90,51 +103,50 @@ def gemv_cost(device: PimDevice, m: int, k: int, batch: int = 1, number_format: 
     return priced(device, shares, m * k * batch, executed)
 
 
-def gemv_costs(
-    device: PimDevice, m: Any, k: Any, batch: int = 1, number_format: str = "bf16"
-) -> dict[str, Any]:
-    """Return the prices of many shapes: `cycles` int64[n], `energy_j` float64[n], `row_hit_rate` float64[n].
-
-    m, k: int64[n]. Equal to `gemv_cost` one by one; equal shares are played once.
-    """
-    shapes, which = np.unique(np.stack([m, k]), axis=1, return_inverse=True)
-    costs = [gemv_cost(device, rows, columns, batch, number_format) for rows, columns in shapes.T.tolist()]
-    return {
-        "cycles": np.array([cost.cycles for cost in costs], np.int64)[which],
-        "energy_j": np.array([cost.energy_j for cost in costs])[which],
-        "row_hit_rate": np.array([cost.row_hit_rate for cost in costs])[which],
-    }
-
-
 def elementwise_cost(
-    device: PimDevice, elements: int, kind: Literal["add", "mul", "relu"], number_format: str = "bf16"
+    device: PimDevice, elements: int, kind: Elementwise, number_format: str = "bf16"
 ) -> PimCost:
     """Return the price of an elementwise kernel on operands that lie in the banks.
 
     HBM-PIM adds, multiplies and clips; GDDR6-AiM multiplies two banks of each group into a third.
 
     Raises:
-        InputError: sizes below 1, or a kernel that the machine does not have.
+        InputError: sizes below 1, a kernel that the machine does not have, or operands that do not fit.
     """
     check_sizes(elements=elements)
-    columns = ceil(elements / device.lanes(number_format))
+    if kind not in device.elementwise_kernels:
+        allowed = ", ".join(device.elementwise_kernels) or "none"
+        raise InputError(f"{device.name} has no elementwise {kind} in its banks (allowed: {allowed})")
+    rows = elementwise_rows(device, elements, number_format)
+    device.check_rows(rows, f"a kernel of {elements} elements")
+    columns, tile = ceil(elements / device.lanes(number_format)), elementwise_tile(device)
     if device.protocol.modes:
-        tile = device.banks * device.protocol.pim.registers
-        largest, _ = dealt(device, columns, tile)[0]
-        rows = max(hbm.operand_rows(device, largest * tile), hbm.OPERAND_ROWS)
-        device.check_rows(3 * rows, f"a kernel of {elements} elements")
         return priced(
             device,
             shares_of(device, columns, tile, lambda tiles: _played_elementwise(device, tiles * tile, kind)),
         )
-    if kind != "mul":
-        raise InputError(f"{device.name} has no elementwise {kind} in its banks (allowed: mul)")
-    structure = device.protocol.structure
-    tile = structure.bankgroups * structure.ranks
-    device.check_rows(
-        ceil(columns / (tile * device.channels * device.columns)), f"an operand of {elements} elements"
-    )
     return priced(device, shares_of(device, columns, tile, lambda tiles: _played_product(device, tiles)))
+
+
+def elementwise_rows(
+    device: PimDevice, elements: int, number_format: str = "bf16", operands: int = 2
+) -> int:
+    """Return the rows of each bank that an elementwise kernel's operands and its result take.
+
+    Where banks have a part each (GDDR6-AiM), a row of every bank holds a row of each of three tensors.
+    """
+    tile = elementwise_tile(device)
+    largest, _ = dealt(device, ceil(elements / device.lanes(number_format)), tile)[0]
+    if device.protocol.modes:
+        return (operands + 1) * max(hbm.operand_rows(device, largest * tile), hbm.OPERAND_ROWS)
+    return ceil(largest / device.columns)
+
+
+def elementwise_tile(device: PimDevice) -> int:
+    """Return the columns of an operand in which a channel's elementwise work is dealt."""
+    if device.protocol.modes:
+        return device.banks * device.protocol.pim.registers
+    return device.protocol.structure.bankgroups * device.protocol.structure.ranks
 
 
 def reduction_cost(device: PimDevice, elements: int, number_format: str = "bf16") -> PimCost:
@@ -144,26 +156,25 @@ def reduction_cost(device: PimDevice, elements: int, number_format: str = "bf16"
         InputError: sizes below 1, or elements that do not fit.
     """
     check_sizes(elements=elements)
+    device.check_rows(reduction_rows(device, elements, number_format), f"an operand of {elements} elements")
     columns = ceil(elements / device.lanes(number_format))
-    device.check_rows(
-        ceil(columns / (device.banks * device.columns * device.channels)), f"an operand of {elements} elements"
-    )
-    tile = device.banks * (device.protocol.pim.registers if device.protocol.modes else 1)
-    return priced(device, shares_of(device, columns, tile, lambda tiles: _played_sum(device, tiles)))
-
-
-def transfer_cost(device: PimDevice, size_bytes: int, kind: Literal["read", "write"]) -> PimCost:
-    """Return the price of the host's reading or writing a stream, spread over channels and banks.
-
-    Raises:
-        InputError: no bytes.
-    """
-    check_sizes(size_bytes=size_bytes)
-    burst = device.protocol.structure.host_bytes
-    bursts = ceil(size_bytes / burst)
     return priced(
-        device, shares_of(device, bursts, 1, lambda count: _played_transfer(device, count * burst, kind))
+        device, shares_of(device, columns, reduction_tile(device), lambda tiles: _played_sum(device, tiles))
     )
+
+
+def reduction_rows(device: PimDevice, elements: int, number_format: str = "bf16") -> int:
+    """Return the rows of each bank that the operand of a sum takes, with HBM-PIM's partial sums."""
+    tile = reduction_tile(device)
+    largest, _ = dealt(device, ceil(elements / device.lanes(number_format)), tile)[0]
+    if device.protocol.modes:
+        return hbm.operand_rows(device, largest * tile) + 1
+    return ceil(largest / device.columns)
+
+
+def reduction_tile(device: PimDevice) -> int:
+    """Return the columns of an operand in which a channel's part of a sum is dealt."""
+    return device.banks * (device.protocol.pim.registers if device.protocol.modes else 1)
 
 
 def check_sizes(**sizes: int) -> None:
@@ -304,7 +315,7 @@ def _extended(short: Played, long: Played, times: int) -> Played:
 
 
 @lru_cache(maxsize=4096)
-def _played_elementwise(device: PimDevice, columns: int, kind: hbm.Elementwise) -> Played:
+def _played_elementwise(device: PimDevice, columns: int, kind: Elementwise) -> Played:
     return play(device, hbm.elementwise(device, columns, kind).program)
 
 
@@ -318,9 +329,3 @@ def _played_sum(device: PimDevice, tiles: int) -> Played:
     if device.protocol.modes:
         return play(device, hbm.reduction(device, tiles * device.banks * device.protocol.pim.registers).program)
     return play(device, tiled_sum(device, tiles))
-
-
-@lru_cache(maxsize=4096)
-def _played_transfer(device: PimDevice, size_bytes: int, kind: Literal["read", "write"]) -> Played:
-    program: Program = transfer(device, size_bytes, kind)
-    return play(device, program)

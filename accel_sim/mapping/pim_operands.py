@@ -56,17 +56,17 @@ def check_operands(op: Operator, machine: Machine) -> None:
         )
 
 
-def check_rows(graph: Graph, machine: Machine) -> None:
-    """Refuse a model whose weights and cache take more rows of the banks than there are.
+def free_rows(graph: Graph, machine: Machine) -> int:
+    """Return the rows of each bank that weights and cache leave free; 0 where the memory does not compute.
 
     Rows are not shared: what is narrower than a row, or a little wider than one, leaves the rest of it empty.
     Matrices that do not divide over the channels take turns with what is left over.
 
     Raises:
-        InputError: rows that are too few.
+        InputError: a model whose weights and cache take more rows of the banks than there are.
     """
     if machine.pim is None:
-        return
+        return 0
     device = machine.pim.device
     rows = ceil(sum(times * _rows(op, machine.pim) for op, times in graph.operators()) / device.channels)
     if rows > device.rows:
@@ -75,6 +75,7 @@ def check_rows(graph: Graph, machine: Machine) -> None:
             f"{where}: {graph.name} and its cache take {rows} rows of each bank: {device.name} with "
             f"{device.channels} channels has {device.rows}"
         )
+    return device.rows - rows
 
 
 def _rows(op: Operator, pim: Pim) -> int:

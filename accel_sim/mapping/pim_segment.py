@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 from accel_sim.config.errors import InputError
 from accel_sim.engine.program import VARIANTS, Stream
@@ -18,7 +17,7 @@ from accel_sim.mapping.dependencies import Edge
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine
 from accel_sim.mapping.pim_attention import Attention as CacheKernel
 from accel_sim.mapping.pim_attention import Step, attention_costs
-from accel_sim.mapping.pim_cost import PimCost, gemv_cost
+from accel_sim.mapping.pim_cost import PimCost, gemv_cost, repeated
 from accel_sim.mapping.pim_operands import in_banks
 from accel_sim.mapping.plan import Place, Segment
 from accel_sim.mapping.streams import Streams, VectorWork, Wait, cycles_to_ticks, vector_charges
@@ -48,7 +47,7 @@ def write_pim_segment(
     assert isinstance(op, Gemm)
     inputs = _write_inputs(streams, segment, reads[: len(segment.sources)])
     cost = product_cost(op, streams.machine)
-    done = _write_kernel(streams, cost, op.batch * op.m * op.k * op.n, inputs, _bytes(segment))
+    done = write_kernel(streams, cost, op.batch * op.m * op.k * op.n, inputs, _bytes(segment))
     return _write_results(streams, segment, done, reads[len(segment.sources) :], writes)
 
 
@@ -73,23 +72,6 @@ def cache_costs(op: Attention, machine: Machine) -> dict[Step, PimCost]:
     kernel = CacheKernel(op.heads, op.kv_heads, op.head_dim, visible_keys(op))
     costs = attention_costs(machine.pim.device, kernel, machine.pim.number_format)
     return {name: repeated(cost, op.batch) for name, cost in costs.items()}
-
-
-def repeated(cost: PimCost, times: int) -> PimCost:
-    """Return the price of a kernel that runs several times, one after the other."""
-    return replace(
-        cost,
-        cycles=cost.cycles * times,
-        latency_s=cost.latency_s * times,
-        commands={name: count * times for name, count in cost.commands.items()},
-        activations=cost.activations * times,
-        accesses=cost.accesses * times,
-        row_hits=cost.row_hits * times,
-        energy_j=cost.energy_j * times,
-        background_j=cost.background_j * times,
-        macs=cost.macs * times,
-        lane_macs=cost.lane_macs * times,
-    )
 
 
 def bus_bytes(cost: PimCost, machine: Machine) -> int:
@@ -117,10 +99,13 @@ def _bytes(segment: Segment) -> dict[str, int]:
     }
 
 
-def _write_kernel(
+def write_kernel(
     streams: Streams, cost: PimCost, macs: int, waits: Sequence[Wait], moved: dict[str, int]
 ) -> int:
-    """Append a kernel to the matrix stream; return the token of its results."""
+    """Append a kernel to the matrix stream; return the token of its results.
+
+    macs: products that exist. moved: bytes that cross the chip's buffer, by event.
+    """
     machine, done = streams.machine, streams.builder.token()
     streams.task(
         streams.matrix,
@@ -226,11 +211,11 @@ def _write_attention(
     query = segment.sources[0].tensor.bytes
     # The layout of the cache decides what appending costs: a key is in one row, a value over many.
     entry = {"scratchpad_read_bytes": op.batch * op.kv_heads * op.head_dim * element}
-    keyed = _write_kernel(streams, costs["append_keys"], 0, inputs, entry)
+    keyed = write_kernel(streams, costs["append_keys"], 0, inputs, entry)
     moved = {"scratchpad_read_bytes": query, "scratchpad_write_bytes": scores}
-    scored = _write_kernel(streams, costs["score"], macs, [(keyed, 1)], moved)
+    scored = write_kernel(streams, costs["score"], macs, [(keyed, 1)], moved)
     # Values are written while the chip computes the weights.
-    valued = _write_kernel(streams, costs["append_values"], 0, (), entry)
+    valued = write_kernel(streams, costs["append_values"], 0, (), entry)
     rows = op.batch * op.heads
     softmax = row_work(Softmax(op.name, rows, keys, (), op.output), rows, keys)
     work = [(operations, [round(elements * rows)] * VARIANTS) for operations, elements in softmax.passes]
@@ -244,7 +229,7 @@ def _write_attention(
         {"scratchpad_read_bytes": scores * passes, "scratchpad_write_bytes": scores},
     )
     moved = {"scratchpad_read_bytes": scores, "scratchpad_write_bytes": op.output.bytes}
-    done = _write_kernel(streams, costs["context"], macs, [(valued, 1), (weighted, 1)], moved)
+    done = write_kernel(streams, costs["context"], macs, [(valued, 1), (weighted, 1)], moved)
     return _write_results(streams, segment, done, (), writes)
 
 

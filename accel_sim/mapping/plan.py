@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from accel_sim.mapping.machine import Machine
+from accel_sim.mapping.pim_vector import always_in_banks
 from accel_sim.workload.graph import Block
 from accel_sim.workload.operators import (
     Attention,
@@ -22,6 +23,7 @@ from accel_sim.workload.operators import (
     KvAppend,
     Norm,
     Operator,
+    Reduction,
     Rotary,
     Routing,
     Softmax,
@@ -94,7 +96,7 @@ class Segment:
 
 def vector_shape(op: Operator) -> tuple[int, int]:
     """Return rows and columns of a vector operator's iteration space."""
-    if isinstance(op, Softmax | Norm):
+    if isinstance(op, Softmax | Norm | Reduction):
         return op.rows, op.columns
     if isinstance(op, Embedding):
         return op.tokens, op.width
@@ -194,7 +196,8 @@ def _keep(block: Block, machine: Machine, carried: bool) -> tuple[frozenset[str]
                 last[tensor.name] = index
                 size[tensor.name] = max(size[tensor.name], tensor.bytes)
     borders = {block.input, block.output}
-    names = [name for name in first if carried or name not in borders]
+    in_banks = _between_kernels(groups, machine)
+    names = [name for name in first if (carried or name not in borders) and name not in in_banks]
     names.sort(key=lambda name: (name not in borders, size[name], first[name]))
     limit = int(machine.policy.resident_fraction * machine.tile_bytes)
     live = [0] * max(1, count)
@@ -208,6 +211,24 @@ def _keep(block: Block, machine: Machine, carried: bool) -> tuple[frozenset[str]
     # What enters or leaves the graph (images, token ids, logits) takes no room.
     keep |= {name for name in borders if name not in first}
     return frozenset(keep), max(live)
+
+
+def _between_kernels(
+    groups: list[tuple[Operator, tuple[Operator, ...]]], machine: Machine
+) -> frozenset[str]:
+    """Return the tensors that kernels in the banks leave for other kernels there, and for nothing else."""
+    made = {op.output.name for op, _ in groups if always_in_banks(op, machine)}
+    if not made:
+        return frozenset()
+    read = {tensor.name for op, _ in groups for tensor in op.inputs if always_in_banks(op, machine)}
+    elsewhere = {
+        tensor.name
+        for op, epilogue in groups
+        for each in (op, *epilogue)
+        for tensor in each.inputs
+        if not always_in_banks(each, machine)
+    }
+    return frozenset(made & read - elsewhere)
 
 
 def _cached_before(op: Operator, tensor: Tensor) -> bool:

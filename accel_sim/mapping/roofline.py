@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from accel_sim.hardware.primitives import FUNCTIONS, SOFTMAX_PASSES
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine
 from accel_sim.mapping.pim_operands import in_banks
+from accel_sim.mapping.pim_vector import has_kernel, least_bank_ticks
 from accel_sim.mapping.plan import Place, vector_shape
 from accel_sim.mapping.products import touched
 from accel_sim.mapping.vector_work import row_work
@@ -38,6 +39,7 @@ class Floor:
         bank_macs: those of a memory's banks.
         memory_read_bytes, memory_write_bytes, link_bytes: traffic that no mapping avoids.
         operations: vector operations by primitive.
+        pim_ticks: time for which the memory is held, by kernels in the banks or by transfers in their stead.
     """
 
     macs: int
@@ -46,6 +48,7 @@ class Floor:
     memory_write_bytes: int
     link_bytes: int
     operations: Mapping[str, float]
+    pim_ticks: float = 0.0
 
     @property
     def memory_bytes(self) -> int:
@@ -74,6 +77,10 @@ def floor(op: Operator, machine: Machine) -> Floor:
     elif op.output.residency is Residency.IO:
         write, link = (write, link + op.output.bytes) if io is Place.LINK else (write + op.output.bytes, link)
     dense = macs(op)
+    if has_kernel(op, machine):
+        # Banks or chip: the memory is held for the shorter of the two, and neither's work is compulsory.
+        ticks = min(least_bank_ticks(op, machine), (read + write) * machine.memory.ticks_per_byte)
+        return Floor(dense, 0, 0, 0, link, {}, ticks)
     return Floor(0 if stays else dense, dense if stays else 0, read, write, link, _operations(op))
 
 
@@ -111,7 +118,7 @@ def unit_ticks(floor: Floor, machine: Machine) -> dict[str, float]:
     if machine.link:
         ticks[machine.link.name] = floor.link_bytes * machine.link.ticks_per_byte
     if machine.pim is not None:
-        ticks[machine.memory.name] += floor.bank_macs / machine.pim.macs_per_tick
+        ticks[machine.memory.name] += floor.bank_macs / machine.pim.macs_per_tick + floor.pim_ticks
     if machine.matrix is not None:
         peak = machine.matrix_model.peak_macs_per_cycle(machine.matrix.spec)
         ticks[machine.matrix.name] = floor.macs / peak * TICKS_PER_CYCLE

@@ -31,6 +31,8 @@ class Streams:
         tile_bytes: scratchpad bytes that tiles may take, activations kept on chip being set aside.
         tag: number of the segment being written.
         charges: (task, counter, amounts by variant) of every event counted.
+        bank_rows: rows of each bank of a memory that computes that weights and cache leave free.
+        bank_layouts: how tensors lie that kernels left in the banks, by name.
         durations: (task, tag, longest time with its result on the way) of every task with a duration or events.
     """
 
@@ -38,6 +40,8 @@ class Streams:
     tile_bytes: int
     builder: ProgramBuilder = field(default_factory=ProgramBuilder)
     tag: int = 0
+    bank_rows: int = 0
+    bank_layouts: dict[str, str] = field(default_factory=dict)
     charges: list[tuple[int, int, Sequence[int]]] = field(default_factory=list)
     durations: list[tuple[int, int, int]] = field(default_factory=list)
 

@@ -14,7 +14,11 @@ from accel_sim.mapping.streams import Streams, VectorWork, Wait, cycles_to_ticks
 from accel_sim.mapping.tile_sizes import candidate_sizes
 from accel_sim.mapping.tiling import TOLERANCE
 from accel_sim.mapping.vector_work import RowWork, row_work
-from accel_sim.workload.operators import Embedding
+from accel_sim.workload.operators import Embedding, Reduction
+
+
+# Fewer rows than this are cut when a part of a row can be computed by itself.
+FEW_ROWS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ class RowTiling:
 
     Attributes:
         rows: of a tile; 1 when even one row has to be cut.
-        chunks: parts of a row that does not fit, each loaded again for every pass; 1 otherwise.
+        chunks: parts of a row that does not fit, or that would not overlap with anything; 1 otherwise.
         reloads: passes that load the data anew; 1 unless rows are cut.
     """
 
@@ -130,6 +134,8 @@ def write_vector_segment(
         _close(stream, parts > 1, trips > 1)
 
     stays = segment.place is Place.CHIP
+    # A sum is stored when the last part of its row is in it.
+    once = isinstance(segment.operator, Reduction)
     release: list[Wait] = [(streams.tile_space, space)] if loads else []
     stream = streams.vector
     before(stream, chip_edges)
@@ -147,7 +153,7 @@ def write_vector_segment(
             "scratchpad_write_bytes": [work.share(work.stored, size) // parts for size in sizes],
         },
         waits=[(ready, 1)] if loads else [],
-        posts=release if stays else [(done, 1)],
+        posts=[*(release if stays or once else ()), *(() if stays else ((done, 1),))],
         loops=(depth, -1, -1),
         mark=True,
     )
@@ -157,19 +163,20 @@ def write_vector_segment(
         _close(stream, False, trips > 1)
         stream = streams.store
         depth = loop(stream)
-        if parts > 1:
-            stream.loop(parts)
+        stores = 1 if once else parts
+        if stores > 1:
+            stream.loop(stores)
         streams.transfer(
             stream,
             segment.place,
-            [-(-work.share(work.stored, size) // parts) for size in sizes],
+            [-(-work.share(work.stored, size) // stores) for size in sizes],
             write=True,
-            waits=[(done, 1)],
-            posts=release,
+            waits=[(done, parts // stores)],
+            posts=[] if once else release,
             loops=(depth, -1, -1),
             mark=True,
         )
-        if parts > 1:
+        if stores > 1:
             stream.end()
     if trips > 1:
         by_rows: list[Wait] = [(edge.token, sizes) for edge in writes if edge.by_rows]
@@ -191,8 +198,10 @@ def _work(streams: Streams, segment: Segment) -> _Work:
     shape = vector_shape(op)
     row = row_work(op, *shape)
     if row.passes and machine.vector is None:
+        banks = f", and {machine.memory.name} has no kernel for it" if machine.pim is not None else ""
         raise InputError(
-            f"{machine.design.document.source}: no component computes element by element, as '{op.name}' needs"
+            f"{machine.design.document.source}: no component computes element by element, as '{op.name}' "
+            f"needs{banks}"
         )
     loaded = {Place.MEMORY: 0, Place.LINK: 0}
     on_chip = 0
@@ -234,7 +243,8 @@ def _tile(work: _Work) -> RowTiling:
     if fitting:
         estimates = dict(zip(fitting, _estimates(work, fitting), strict=True))
         within = min(estimates.values()) * (1 + TOLERANCE)
-        return RowTiling(max(size for size, ticks in estimates.items() if ticks <= within))
+        rows_at_once = max(size for size, ticks in estimates.items() if ticks <= within)
+        return RowTiling(rows_at_once, _chunks(work, rows_at_once))
     row_bytes = work.share(loaded, 1)
     chunks = -(-2 * row_bytes // streams.tile_bytes)
     if chunks > row_bytes:
@@ -245,11 +255,53 @@ def _tile(work: _Work) -> RowTiling:
     return RowTiling(1, chunks, max(1, len([1 for _, elements in work.row.passes if elements > 1])))
 
 
+def vector_ticks(streams: Streams, segment: Segment) -> float:
+    """Return the time of a segment by itself on the vector unit: pipe or lanes, filling, draining, latencies."""
+    work = _work(streams, segment)
+    tiling = _tile(work)
+    parts = tiling.chunks * tiling.reloads
+    steps = -(-work.shape[0] // tiling.rows) * parts
+    compute = _cycles(work, [tiling.rows], parts)[0] * TICKS_PER_CYCLE
+    off_chip = [(place, total, False) for place, total in work.loaded.items() if total]
+    constants = sum(w.bytes for w in segment.operator.weights) if not work.row.looked_up else 0
+    if constants:
+        off_chip.append((Place.MEMORY, constants, False))
+    if segment.place is not Place.CHIP:
+        off_chip.append((segment.place, work.stored, True))
+    busy = dict.fromkeys(Place, 0.0)
+    for place, total, write in off_chip:
+        busy[place] += streams.channel(place)[1].ticks(total, total, write)
+    latency = sum(
+        max((streams.channel(p)[1].latency_ticks for p, _, write in off_chip if write is way), default=0)
+        for way in (False, True)
+    )
+    moved = sum(busy.values())
+    return max(max(busy.values()) + compute, steps * compute + moved / steps) + latency
+
+
+def _chunks(work: _Work, rows_at_once: int) -> int:
+    """Return into how many parts to cut rows that are too few for loads, lanes and stores to overlap."""
+    if len(work.row.passes) != 1 or work.row.looked_up or rows_at_once > 1 or work.shape[0] >= FEW_ROWS:
+        return 1
+    moved = _moved_ticks(work)
+
+    def estimate(chunks: int) -> float:
+        compute, steps = _cycles(work, [1], chunks)[0] * TICKS_PER_CYCLE, work.shape[0] * chunks
+        return max(moved + compute, steps * compute + moved / steps)
+
+    estimates = {1 << i: estimate(1 << i) for i in range(7)}
+    within = min(estimates.values()) * (1 + TOLERANCE)
+    return min(chunks for chunks, ticks in estimates.items() if ticks <= within)
+
+
+def _moved_ticks(work: _Work) -> float:
+    stored = work.stored if work.segment.place is not Place.CHIP else 0
+    return (sum(work.loaded.values()) + stored) * work.streams.machine.memory.ticks_per_byte
+
+
 def _estimates(work: _Work, sizes: Sequence[int]) -> list[float]:
     """Ticks of the operator with tiles of so many rows: of pipe or lanes, plus filling and draining."""
-    per_byte = work.streams.machine.memory.ticks_per_byte
-    stored = work.stored if work.segment.place is not Place.CHIP else 0
-    moved = (sum(work.loaded.values()) + stored) * per_byte
+    moved = _moved_ticks(work)
     estimates = []
     for size, cycles in zip(sizes, _cycles(work, sizes), strict=True):
         trips, compute = -(-work.shape[0] // size), cycles * TICKS_PER_CYCLE

@@ -20,6 +20,7 @@ from accel_sim.workload.operators import (
     KvAppend,
     Norm,
     Pool,
+    Reduction,
     Rotary,
     Routing,
     Softmax,
@@ -71,6 +72,11 @@ def _(op: Pool, rows: int, columns: int) -> RowWork:
         columns * op.window,
     )
     return RowWork((combine,) if op.kind == "max" else (combine, ({"multiply": 1}, columns)))
+
+
+@row_work.register
+def _(op: Reduction, rows: int, columns: int) -> RowWork:
+    return RowWork((({"add": 1}, columns),))
 
 
 @row_work.register

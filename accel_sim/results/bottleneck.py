@@ -68,13 +68,15 @@ def limit(record: OperatorRecord, design: Design) -> Limit:
 
 def _computes_in_banks(record: OperatorRecord, design: Design) -> bool:
     """Whether kernels in the banks hold the memory for longer than transfers do."""
-    in_banks = record.events[EVENT_INDEX["executed_macs"]] - record.events[EVENT_INDEX["matrix_macs"]]
+    kernels = record.events[EVENT_INDEX["pim_accesses"]]
     moving_s = record.memory_bytes / design.memory_bandwidth_bytes_per_s
-    return bool(in_banks > 0 and moving_s < record.busy_s[design.memory.name] / 2)
+    return bool(kernels > 0 and moving_s < record.busy_s[design.memory.name] / 2)
 
 
 def _of_banks(record: OperatorRecord, name: str) -> Limit:
     executed, held = (float(record.events[EVENT_INDEX[event]]) for event in ("executed_macs", "pe_cycles"))
+    if not held:
+        return Limit(COMPUTE, name, f"kernels in the banks of {name}")
     filled = executed / held
     if filled < _FULL:
         return Limit(MAPPING, name, f"mapping loss: kernels in {name} fill {filled:.0%} of its lanes")

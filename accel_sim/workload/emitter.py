@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from accel_sim.workload.formats import tensor_format
 from accel_sim.workload.graph import Block
 from accel_sim.workload.model import Formats
-from accel_sim.workload.operators import Conv2d, Elementwise, Embedding, Gemm, Norm, Operator, Pool
+from accel_sim.workload.operators import Conv2d, Elementwise, Embedding, Gemm, Norm, Operator, Pool, Reduction
 from accel_sim.workload.tensors import DENSE, Residency, Tensor, ValueStatistics
 
 TOKEN_IDS = tensor_format("int32")
@@ -151,6 +151,19 @@ class Emitter:
         """Append a pooling over `window` values whose output has the given shape."""
         output = self.activation(name, *shape)
         self.operators.append(Pool(self.prefix + name, kind, output.elements, window, (source,), output))
+        return output
+
+    def reduction(
+        self,
+        name: str,
+        source: Tensor,
+        rows: int,
+        columns: int,
+        residency: Residency = Residency.ACTIVATION,
+    ) -> Tensor:
+        """Append the sums of `rows` rows."""
+        output = self.activation(name, rows, residency=residency)
+        self.operators.append(Reduction(self.prefix + name, rows, columns, (source,), output))
         return output
 
     def embedding(self, name: str, ids: Tensor, tables: tuple[Tensor, ...], tokens: int, width: int) -> Tensor:

@@ -16,12 +16,12 @@ from accel_sim.config import Document, check, did_you_mean, load_document, overr
 from accel_sim.workload import hf
 from accel_sim.workload.cnn import Cnn
 from accel_sim.workload.model import AnyPhase, Formats, ModelSpec
-from accel_sim.workload.operator_list import OperatorList
+from accel_sim.workload.operator_list import LISTS, OperatorList
 from accel_sim.workload.phases import PHASES, Decode
 from accel_sim.workload.topology import read_topology
 from accel_sim.workload.workload import Published, Workload, phase_error
 
-MODEL_KEYS = ("model", "config", "gemms", "convolutions", "topology")
+MODEL_KEYS = ("model", "config", "topology", *LISTS)
 DTYPES = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
 
 
@@ -37,6 +37,8 @@ class _Header(BaseModel):
     config: str | None = None
     gemms: list[Any] | None = None
     convolutions: list[Any] | None = None
+    elementwise: list[Any] | None = None
+    reductions: list[Any] | None = None
     topology: str | None = None
     formats: dict[str, Any] | None = None
     phase: dict[str, Any] | None = None
@@ -92,8 +94,9 @@ def _read(path: Path) -> tuple[Document, Document]:
         return Document(document.source, header, {}), _config_model(document)
     check(_Header, document)
     given = [key for key in MODEL_KEYS if document.data.get(key) is not None]
-    if len(given) != 1 and set(given) != {"gemms", "convolutions"}:
-        message = f"exactly one of {', '.join(MODEL_KEYS)} must be given, not {' and '.join(given) or 'none'}"
+    if not given or (len(given) > 1 and not set(given) <= set(LISTS)):
+        given_words = " and ".join(given) or "none"
+        message = f"exactly one of {', '.join(MODEL_KEYS)} (or several lists) must be given, not {given_words}"
         raise document.error(tuple(given[1:2]), message)
     if given == ["config"]:
         config = load_document(_beside(path, document, "config"))
@@ -156,9 +159,7 @@ def _restart_phase(document: Document, overrides: Mapping[str, Any]) -> Document
 def _model(document: Document) -> ModelSpec:
     model = document.data.get("model")
     if model is None:
-        lists = {
-            key: document.data[key] for key in ("gemms", "convolutions") if document.data.get(key) is not None
-        }
+        lists = {key: document.data[key] for key in LISTS if document.data.get(key) is not None}
         return check(OperatorList, document.with_data(lists))
     if not isinstance(model, dict):
         raise document.error(("model",), "must be a mapping of keys to values")

@@ -1,22 +1,29 @@
-"""Plain lists of matrix products and convolutions, for sweeps of shapes and for layer lists of other tools."""
+"""Plain lists of operators, for sweeps of shapes, vector kernels, and layer lists of other tools."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from accel_sim.config.errors import did_you_mean
 from accel_sim.workload.cnn_layers import Extent, Margins, Pair
 from accel_sim.workload.emitter import Emitter
 from accel_sim.workload.graph import Block, Parameter
 from accel_sim.workload.model import INFERENCE_ONLY, AnyPhase, Dimension, Formats, ModelSpec, Rows
-from accel_sim.workload.operators import conv_output
+from accel_sim.workload.operators import FUNCTIONS, conv_output
 from accel_sim.workload.phases import Inference
 from accel_sim.workload.tensors import DENSE, Residency, Tensor, ValueStatistics
 
 Count = Annotated[int, Field(gt=0, le=2**20, strict=True)]
 Label = Annotated[str, Field(min_length=1, max_length=100)]
+# A vector's length; and the elements of a tensor, so that bytes and ticks stay countable.
+Extended = Annotated[int, Field(gt=0, le=2**34, strict=True)]
+LARGEST_TENSOR = 2**40
+# Fields of an operator list, in the order in which they run.
+LISTS = ("gemms", "convolutions", "elementwise", "reductions")
 
 
 def _n_of_m(value: object) -> object:
@@ -41,11 +48,14 @@ Sparsity = Annotated[
 ]
 
 
-class _Entry(BaseModel):
+class _Operator(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Label
     count: Count = 1
+
+
+class _Entry(_Operator):
     sparsity: Sparsity | None = None
 
     @model_validator(mode="after")
@@ -105,20 +115,57 @@ class ConvEntry(_Entry):
         return self
 
 
+def _known_function(value: str) -> str:
+    if value not in FUNCTIONS:
+        raise ValueError(f"unknown function{did_you_mean(value, FUNCTIONS)}")
+    return value
+
+
+def _within_int64(value: tuple[int, ...]) -> tuple[int, ...]:
+    if math.prod(value) > LARGEST_TENSOR:
+        raise ValueError(f"{math.prod(value)} elements: must be at most {LARGEST_TENSOR}")
+    return value
+
+
+Shape = Annotated[tuple[Extended, ...], Field(min_length=1, max_length=8), AfterValidator(_within_int64)]
+
+
+class VectorEntry(_Operator):
+    """A function of tensors of one `shape`, element by element, `count` times.
+
+    Attributes:
+        function: `add`, `multiply`, `relu`, ...; sums and products take two tensors, `silu_multiply` and
+            `gelu_multiply` one with both halves side by side, the others one.
+        shape: of the result; rows of the last axis are what a mapping cuts it into.
+    """
+
+    function: Annotated[str, AfterValidator(_known_function)]
+    shape: Shape
+
+
+class ReductionEntry(_Operator):
+    """The sums over the last axis of a tensor of `shape`, `count` times."""
+
+    shape: Shape
+
+
 class OperatorList(ModelSpec):
     """Independent operators, run one after another; nothing flows between them.
 
-    The phase's batch multiplies the rows of a product and the images of a convolution.
+    The phase's batch multiplies the rows of a product, the images of a convolution, and the first axis of a
+    tensor (of a vector: how many there are).
     """
 
     phases: ClassVar[tuple[type[AnyPhase], ...]] = INFERENCE_ONLY
 
     gemms: tuple[GemmEntry, ...] = ()
     convolutions: tuple[ConvEntry, ...] = ()
+    elementwise: tuple[VectorEntry, ...] = ()
+    reductions: tuple[ReductionEntry, ...] = ()
 
     @model_validator(mode="after")
     def _names(self) -> OperatorList:
-        names = Counter(entry.name for entry in (*self.gemms, *self.convolutions))
+        names = Counter(entry.name for _, entries in self._lists() for entry in entries)
         if not names:
             raise ValueError("at least one operator is needed")
         name, times = names.most_common(1)[0]
@@ -126,17 +173,25 @@ class OperatorList(ModelSpec):
             raise ValueError(f"the name '{name}' is given {times} times")
         return self
 
+    def _lists(self) -> tuple[tuple[str, tuple[_Operator, ...]], ...]:
+        return tuple((name, getattr(self, name)) for name in LISTS)
+
     @property
     def family(self) -> str:
-        """What the list holds."""
-        return "convolutions" if not self.gemms else "gemms" if not self.convolutions else "operators"
+        """What the list holds: `gemms`, `convolutions`, ..., or `operators` if several."""
+        kinds = [name for name, entries in self._lists() if entries]
+        return kinds[0] if len(kinds) == 1 else "operators"
 
     def blocks(self, phase: AnyPhase, formats: Formats) -> tuple[Block, ...]:
         """Return one block for each operator."""
         if isinstance(phase, Inference) and phase.sequence is not None:
             raise ValueError("phase.sequence has no meaning for a list of operators")
-        gemms = [_gemm(entry, phase.batch, formats) for entry in self.gemms]
-        return (*gemms, *(_conv(entry, phase.batch, formats) for entry in self.convolutions))
+        return (
+            *(_gemm(entry, phase.batch, formats) for entry in self.gemms),
+            *(_conv(entry, phase.batch, formats) for entry in self.convolutions),
+            *(_vector(entry, phase.batch, formats) for entry in self.elementwise),
+            *(_reduction(entry, phase.batch, formats) for entry in self.reductions),
+        )
 
     def parameters(self) -> tuple[Parameter, ...]:
         """Return the right operands of products and the filters of convolutions."""
@@ -188,3 +243,28 @@ def _conv(entry: ConvEntry, batch: int, formats: Formats) -> Block:
         residency=Residency.IO,
     )
     return emit.block(entry.name, source, output, entry.count)
+
+
+def _vector(entry: VectorEntry, batch: int, formats: Formats) -> Block:
+    emit = Emitter(formats)
+    shape = _batched(entry.shape, batch)
+    operands = ["left", "right"] if entry.function in ("add", "multiply") else ["input"]
+    halves = 2 if entry.function.endswith("_multiply") else 1
+    sources = tuple(
+        Tensor(f"{entry.name}.{which}", (*shape[:-1], halves * shape[-1]), formats.activations, Residency.IO)
+        for which in operands
+    )
+    output = emit.elementwise(entry.name, entry.function, sources, *shape, residency=Residency.IO)
+    return emit.block(entry.name, sources[0], output, entry.count)
+
+
+def _reduction(entry: ReductionEntry, batch: int, formats: Formats) -> Block:
+    emit = Emitter(formats)
+    *rows, columns = _batched(entry.shape, batch)
+    source = Tensor(f"{entry.name}.input", (*rows, columns), formats.activations, Residency.IO)
+    output = emit.reduction(entry.name, source, math.prod(rows), columns, residency=Residency.IO)
+    return emit.block(entry.name, source, output, entry.count)
+
+
+def _batched(shape: tuple[int, ...], batch: int) -> tuple[int, ...]:
+    return (batch * shape[0], *shape[1:]) if len(shape) > 1 else (batch, *shape) if batch > 1 else shape

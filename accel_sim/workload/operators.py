@@ -202,6 +202,18 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class Reduction:
+    """The sum over the last axis of a (rows, columns) matrix; one row for the sum of a whole tensor."""
+
+    name: str
+    rows: int
+    columns: int
+    inputs: tuple[Tensor, ...]
+    output: Tensor
+    weights: tuple[Tensor, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Embedding:
     """A lookup of `tokens` rows of `width` values in `weights[0]` (rows x width); further weights are added."""
 
@@ -256,7 +268,18 @@ class Routing:
 
 
 Operator = (
-    Gemm | Conv2d | Attention | Softmax | Norm | Elementwise | Pool | Embedding | Rotary | KvAppend | Routing
+    Gemm
+    | Conv2d
+    | Attention
+    | Softmax
+    | Norm
+    | Elementwise
+    | Pool
+    | Reduction
+    | Embedding
+    | Rotary
+    | KvAppend
+    | Routing
 )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from accel_sim.config.errors import InputError, did_you_mean
 from accel_sim.hardware.pim.protocol import load_protocol
-from accel_sim.hardware.pim.specs import Protocol
+from accel_sim.hardware.pim.specs import Elementwise, Protocol
 
 
 @dataclass(frozen=True)
@@ -42,17 +43,26 @@ class PimDevice:
     @property
     def compute_interval_cycles(self) -> int:
         """Shortest distance of two commands that compute on all banks, in the protocol's cycles."""
-        protocol = self.protocol
-        if protocol.modes:
-            compute = "RD"
-        else:
-            assert protocol.pim.roles is not None
-            compute = protocol.pim.roles.compute
+        if self.protocol.modes:
+            return self.interval_cycles("RD")
+        assert self.protocol.pim.roles is not None
+        return self.interval_cycles(self.protocol.pim.roles.compute)
+
+    def interval_cycles(self, command: str) -> int:
+        """Return the shortest distance of two such commands on the same banks, in the protocol's cycles."""
         return max(
-            protocol.cycles(row.latency)
-            for row in protocol.constraints
-            if row.window == 1 and compute in row.preceding and compute in row.following
+            self.protocol.cycles(row.latency)
+            for row in self.protocol.constraints
+            if row.window == 1 and command in row.preceding and command in row.following
         )
+
+    @property
+    def elementwise_kernels(self) -> tuple[str, ...]:
+        """Elementwise kernels of the banks: those of HBM-PIM, or a product of two banks where there is one."""
+        if self.protocol.modes:
+            return get_args(Elementwise)
+        roles = self.protocol.pim.roles
+        return ("mul",) if roles is not None and roles.multiply else ()
 
     @property
     def capacity_bytes(self) -> int:

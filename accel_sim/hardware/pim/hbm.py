@@ -16,9 +16,8 @@ from accel_sim.config.errors import InputError
 from accel_sim.hardware.pim.crf import Instruction
 from accel_sim.hardware.pim.device import PimDevice
 from accel_sim.hardware.pim.program import Builder, Program
-from accel_sim.hardware.pim.specs import Modes
+from accel_sim.hardware.pim.specs import Elementwise, Modes
 
-Elementwise = Literal["add", "mul", "relu"]
 EVEN, ODD = 0, 1
 # Rows between an elementwise kernel's operands, where they take no more.
 OPERAND_ROWS = 128

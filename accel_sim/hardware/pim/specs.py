@@ -10,6 +10,7 @@ from accel_sim.hardware.pim.formula import Formula, evaluate
 
 Level = Literal["channel", "rank", "bankgroup", "bank"]
 Scope = Literal["none", "channel", "rank", "bankgroup", "bank"]
+Elementwise = Literal["add", "mul", "relu"]
 Count = Annotated[int, Field(gt=0)]
 
 
