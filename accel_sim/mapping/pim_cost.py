@@ -128,9 +128,7 @@ def elementwise_cost(
     return priced(device, shares_of(device, columns, tile, lambda tiles: _played_product(device, tiles)))
 
 
-def elementwise_rows(
-    device: PimDevice, elements: int, number_format: str = "bf16", operands: int = 2
-) -> int:
+def elementwise_rows(device: PimDevice, elements: int, number_format: str = "bf16", operands: int = 2) -> int:
     """Return the rows of each bank that an elementwise kernel's operands and its result take.
 
     Where banks have a part each (GDDR6-AiM), a row of every bank holds a row of each of three tensors.

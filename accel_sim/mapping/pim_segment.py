@@ -78,6 +78,11 @@ def bus_bytes(cost: PimCost, machine: Machine) -> int:
     """Return the bytes of operands and results that a kernel moves over the channels."""
     assert machine.pim is not None
     protocol = machine.pim.device.protocol
+    if protocol.modes is not None:
+        # In all-bank mode, what is read and written of data rows stays between banks and units.
+        banks = machine.pim.device.banks // len(protocol.modes.addressable)
+        moved = cost.commands.get("RD", 0) + cost.commands.get("WR", 0) - cost.accesses // banks
+        return moved * protocol.structure.host_bytes
     moving = {"RD", "WR"}
     if protocol.pim.roles is not None and not protocol.pim.roles.load_row:
         moving |= {protocol.pim.roles.load}
@@ -88,7 +93,10 @@ def bus_bytes(cost: PimCost, machine: Machine) -> int:
 
 def kernel_ticks(cost: PimCost, machine: Machine) -> int:
     """Return for how long a kernel holds the memory, in ticks of the chip."""
-    return math.ceil(cost.latency_s * machine.design.clock_hz * TICKS_PER_CYCLE)
+    ticks = cost.latency_s * machine.design.clock_hz * TICKS_PER_CYCLE
+    whole = round(ticks)
+    # What the product of floats is off by is no tick.
+    return whole if math.isclose(ticks, whole, rel_tol=1e-12) else math.ceil(ticks)
 
 
 def _bytes(segment: Segment) -> dict[str, int]:

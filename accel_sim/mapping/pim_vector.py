@@ -201,7 +201,9 @@ def _whole_sums(op: Reduction, pim: Pim) -> BankWork:
     roles = device.protocol.pim.roles
     assert roles is not None
     once = roles.accumulates and roles.drain is not None
-    partial = device.banks * op.rows * sum(
-        (1 if once else ceil(size / device.columns)) * count for size, count in shares
+    partial = (
+        device.banks
+        * op.rows
+        * sum((1 if once else ceil(size / device.columns)) * count for size, count in shares)
     )
     return BankWork(cost, needs, additions=partial - op.rows)

@@ -159,9 +159,7 @@ def _write_operands(
             streams.transfer(streams.load, place, size, waits=ready, posts=[(fetched, 1)])
             ready = [(fetched, 1)]
         there = streams.builder.token()
-        streams.transfer(
-            streams.store, Place.MEMORY, size, write=True, waits=ready, posts=[(there, 1)]
-        )
+        streams.transfer(streams.store, Place.MEMORY, size, write=True, waits=ready, posts=[(there, 1)])
         waits.append((there, 1))
     return waits
 
@@ -195,18 +193,14 @@ def _finish_sums(streams: Streams, segment: Segment, work: BankWork, done: int) 
 def _fetch(streams: Streams, size: int, done: int) -> tuple[Stream, int]:
     """Read results from the banks once they are there."""
     arrived = streams.builder.token()
-    streams.transfer(
-        streams.load, Place.MEMORY, size, waits=[(done, 1)], posts=[(arrived, 1)], mark=True
-    )
+    streams.transfer(streams.load, Place.MEMORY, size, waits=[(done, 1)], posts=[(arrived, 1)], mark=True)
     return streams.load, arrived
 
 
 def _store(streams: Streams, segment: Segment, place: Place, done: int) -> tuple[Stream, int]:
     stored = streams.builder.token()
     size = segment.output.bytes
-    streams.transfer(
-        streams.store, place, size, write=True, waits=[(done, 1)], posts=[(stored, 1)], mark=True
-    )
+    streams.transfer(streams.store, place, size, write=True, waits=[(done, 1)], posts=[(stored, 1)], mark=True)
     return streams.store, stored
 
 

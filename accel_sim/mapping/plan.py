@@ -213,9 +213,7 @@ def _keep(block: Block, machine: Machine, carried: bool) -> tuple[frozenset[str]
     return frozenset(keep), max(live)
 
 
-def _between_kernels(
-    groups: list[tuple[Operator, tuple[Operator, ...]]], machine: Machine
-) -> frozenset[str]:
+def _between_kernels(groups: list[tuple[Operator, tuple[Operator, ...]]], machine: Machine) -> frozenset[str]:
     """Return the tensors that kernels in the banks leave for other kernels there, and for nothing else."""
     made = {op.output.name for op, _ in groups if always_in_banks(op, machine)}
     if not made:

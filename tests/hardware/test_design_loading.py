@@ -104,7 +104,7 @@ def test_components_are_counted_by_what_they_do():
     head, _, rest = TEXT.partition("dram:\n")
     assert "one of its off-chip memories: none" in refusal(head)
     no_units = TEXT[: TEXT.index("npu:")] + TEXT[TEXT.index("scratchpad:") :]
-    assert "needs a matrix unit or a vector unit" in refusal(no_units)
+    assert "needs a matrix unit, a vector unit or a memory that computes" in refusal(no_units)
     assert rest
 
 

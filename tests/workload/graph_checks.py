@@ -35,7 +35,7 @@ def elements_of(block: Block, name: str) -> int:
 
 
 def check_block(block: Block) -> None:
-    """Assert that every input is the block's, or was written before, and that names are unique."""
+    """Assert that every input is the block's, enters the model, or was written before; names are unique."""
     names = [operator.name for operator in block.operators]
     assert len(names) == len(set(names))
     written: dict[str, int] = {}
@@ -43,7 +43,7 @@ def check_block(block: Block) -> None:
         assert operator.output.name == operator.name
         for tensor in operator.inputs:
             assert tensor.elements > 0
-            if tensor.name == block.input:
+            if tensor.name == block.input or tensor.residency is Residency.IO:
                 continue
             assert tensor.name in written, f"{operator.name} reads {tensor.name}, which nothing wrote"
             # The cache holds what earlier steps wrote, too, and experts read a token once for each choice of

@@ -90,7 +90,11 @@ def test_the_list_of_shipped_workloads_is_in_step():
             "formats: {wieghts: int8}\nphase: {",
             "formats.wieghts: unknown key (did you mean 'weights'?)",
         ),
-        ("model:\n", "config: x.json\nmodel:\n", "exactly one of model, config, topology, gemms, convolutions, elementwise"),
+        (
+            "model:\n",
+            "config: x.json\nmodel:\n",
+            "exactly one of model, config, topology, gemms, convolutions, elementwise",
+        ),
         ("name: small", "name: small\nname: large", "w.yaml:2: not valid YAML"),
     ],
 )
