@@ -103,6 +103,26 @@ def gemv_cost(device: PimDevice, m: int, k: int, batch: int = 1, number_format: 
     return priced(device, shares, m * k * batch, executed)
 
 
+def unfinished_sums(
+    device: PimDevice, cost: PimCost, m: int, k: int, batch: int = 1, number_format: str = "bf16"
+) -> tuple[int, int]:
+    """Return what a product leaves to do: bytes of sums that lie in the banks to read, and additions.
+
+    HBM-PIM leaves a sum of each lane of an output, in a column; other machines send a sum each time that they
+    read their accumulators, for every row of an operand or for all of it.
+
+    cost: of the product, see `gemv_cost`.
+    """
+    outputs, lanes = m * batch, device.lanes(number_format)
+    roles = device.protocol.pim.roles
+    if roles is None:
+        return outputs * device.protocol.structure.column_bytes, outputs * (lanes - 1)
+    if roles.drain is None:
+        return 0, outputs * (ceil(ceil(k / lanes) / device.columns) - 1)
+    tiles = sum(size * count for size, count in dealt(device, m, tile_outputs(device)))
+    return 0, outputs * (cost.commands[roles.drain] // (tiles * batch) - 1)
+
+
 def elementwise_cost(
     device: PimDevice, elements: int, kind: Elementwise, number_format: str = "bf16"
 ) -> PimCost:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from accel_sim.config.errors import InputError
 from accel_sim.engine.program import VARIANTS, Stream
@@ -17,7 +18,7 @@ from accel_sim.mapping.dependencies import Edge
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine
 from accel_sim.mapping.pim_attention import Attention as CacheKernel
 from accel_sim.mapping.pim_attention import Step, attention_costs
-from accel_sim.mapping.pim_cost import PimCost, gemv_cost, repeated
+from accel_sim.mapping.pim_cost import PimCost, gemv_cost, repeated, unfinished_sums
 from accel_sim.mapping.pim_operands import in_banks
 from accel_sim.mapping.plan import Place, Segment
 from accel_sim.mapping.streams import Streams, VectorWork, Wait, cycles_to_ticks, vector_charges
@@ -46,15 +47,36 @@ def write_pim_segment(
         return _write_append(streams, segment, reads, writes)
     assert isinstance(op, Gemm)
     inputs = _write_inputs(streams, segment, reads[: len(segment.sources)])
-    cost = product_cost(op, streams.machine)
-    done = write_kernel(streams, cost, op.batch * op.m * op.k * op.n, inputs, _bytes(segment))
-    return _write_results(streams, segment, done, reads[len(segment.sources) :], writes)
+    cost, (partial_bytes, additions) = product_cost(op, streams.machine)
+    # The vectors leave the chip's buffer, the results come to it: by themselves, or when they are read.
+    results = 0 if partial_bytes else op.output.bytes
+    moved = {"scratchpad_read_bytes": segment.sources[0].tensor.bytes, "scratchpad_write_bytes": results}
+    done = write_kernel(streams, cost, op.batch * op.m * op.k * op.n, inputs, moved)
+    stream = streams.matrix
+    if partial_bytes:
+        stream, done = write_fetch(streams, partial_bytes, done)
+    sums = Sums(partial_bytes or op.output.format.bytes(op.output.elements + additions), additions)
+    return _write_results(streams, segment, stream, done, reads[len(segment.sources) :], writes, sums)
 
 
-def product_cost(op: Gemm, machine: Machine) -> PimCost:
-    """Return the price of a product with weights that lie in the banks."""
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Partial sums that the chip adds up: their bytes in its buffer, and how many additions that takes."""
+
+    read_bytes: int = 0
+    additions: int = 0
+
+
+def product_cost(op: Gemm, machine: Machine) -> tuple[PimCost, tuple[int, int]]:
+    """Return the price of a product with weights that lie in the banks, and what it leaves to the chip.
+
+    That is (bytes of sums to read from the banks, additions); without a vector unit the host adds, unpriced.
+    """
     assert machine.pim is not None
-    return repeated(gemv_cost(machine.pim.device, op.n, op.k, op.m, machine.pim.number_format), op.batch)
+    device, stored = machine.pim.device, machine.pim.number_format
+    cost = gemv_cost(device, op.n, op.k, op.m, stored)
+    partial_bytes, additions = unfinished_sums(device, cost, op.n, op.k, op.m, stored)
+    return repeated(cost, op.batch), (partial_bytes * op.batch, additions * op.batch)
 
 
 def cache_costs(op: Attention, machine: Machine) -> dict[Step, PimCost]:
@@ -97,14 +119,6 @@ def kernel_ticks(cost: PimCost, machine: Machine) -> int:
     whole = round(ticks)
     # What the product of floats is off by is no tick.
     return whole if math.isclose(ticks, whole, rel_tol=1e-12) else math.ceil(ticks)
-
-
-def _bytes(segment: Segment) -> dict[str, int]:
-    """Bytes that cross the chip's buffer for a product: the vectors out, the results in."""
-    return {
-        "scratchpad_read_bytes": segment.sources[0].tensor.bytes,
-        "scratchpad_write_bytes": segment.operator.output.bytes,
-    }
 
 
 def write_kernel(
@@ -151,6 +165,13 @@ def _write_inputs(streams: Streams, segment: Segment, reads: Sequence[Edge | Non
     return waits
 
 
+def write_fetch(streams: Streams, size_bytes: int, done: int) -> tuple[Stream, int]:
+    """Read what a kernel left in the banks; return the stream and the token of its arrival."""
+    arrived = streams.builder.token()
+    streams.transfer(streams.load, Place.MEMORY, size_bytes, waits=[(done, 1)], posts=[(arrived, 1)], mark=True)
+    return streams.load, arrived
+
+
 def _write_vector(streams: Streams, work: VectorWork, waits: Sequence[Wait], moved: dict[str, int]) -> int:
     done = streams.builder.token()
     ticks = [cycles_to_ticks(cycles) for cycles in streams.vector_cycles(work)]
@@ -169,12 +190,13 @@ def _write_vector(streams: Streams, work: VectorWork, waits: Sequence[Wait], mov
 def _write_results(
     streams: Streams,
     segment: Segment,
+    stream: Stream,
     done: int,
     extras: Sequence[Edge | None],
     writes: Sequence[Edge],
+    sums: Sums = Sums(),
 ) -> Stream:
-    """Run the epilogue, store the results if they leave the chip, give their rows."""
-    stream = streams.matrix
+    """Add up partial sums, run the epilogue, store results that leave the chip, give their rows."""
     elements = segment.operator.output.elements
     work: list[tuple[dict[str, float], list[int]]] = []
     for follower in segment.epilogue:
@@ -182,10 +204,13 @@ def _write_results(
         work.append((dict(FUNCTIONS[follower.function]), [min(elements, follower.elements)] * VARIANTS))
     if len(segment.operator.weights) > 1:
         work.insert(0, (dict(FUNCTIONS["add"]), [elements] * VARIANTS))
+    if sums.additions:
+        work.insert(0, (dict(FUNCTIONS["add"]), [sums.additions] * VARIANTS))
     if work and streams.machine.vector is not None:
         stream = streams.vector
         waits: list[Wait] = [(done, 1), *((edge.token, edge.rows) for edge in extras if edge)]
-        moved = sum(source.tensor.bytes for source in segment.extra_sources) + segment.operator.output.bytes
+        moved = sum(source.tensor.bytes for source in segment.extra_sources)
+        moved += sums.read_bytes if sums.additions else segment.operator.output.bytes
         both = {"scratchpad_read_bytes": moved, "scratchpad_write_bytes": segment.output.bytes}
         done = _write_vector(streams, work, waits, both)
     if segment.place is not Place.CHIP:
@@ -238,7 +263,7 @@ def _write_attention(
     )
     moved = {"scratchpad_read_bytes": scores, "scratchpad_write_bytes": op.output.bytes}
     done = write_kernel(streams, costs["context"], macs, [(valued, 1), (weighted, 1)], moved)
-    return _write_results(streams, segment, done, (), writes)
+    return _write_results(streams, segment, streams.matrix, done, (), writes)
 
 
 def _write_append(

@@ -16,7 +16,6 @@ from math import ceil
 from typing import Any, Literal
 
 from accel_sim.hardware.pim import hbm
-from accel_sim.hardware.pim.device import PimDevice
 from accel_sim.hardware.pim.specs import Elementwise as Kernel
 from accel_sim.mapping.machine import Machine, Pim
 from accel_sim.mapping.pim_cost import (
@@ -31,7 +30,7 @@ from accel_sim.mapping.pim_cost import (
     reduction_rows,
     reduction_tile,
     repeated,
-    tile_outputs,
+    unfinished_sums,
 )
 from accel_sim.workload.operators import Elementwise, Operator, Reduction
 from accel_sim.workload.tensors import Residency
@@ -161,22 +160,8 @@ def _row_sums(op: Reduction, pim: Pim) -> BankWork:
     """Return the product of the matrix with a vector of ones."""
     device, stored = pim.device, pim.number_format
     cost = replace(gemv_cost(device, op.rows, op.columns, 1, stored), macs=0, lane_macs=0)
-    if device.protocol.modes:
-        lanes = device.lanes(stored)
-        column_bytes = device.protocol.structure.column_bytes
-        return BankWork(cost, "rows", None, op.rows * column_bytes, op.rows * (lanes - 1))
-    parts = _drains(device, cost, op.rows, ceil(op.columns / device.lanes(stored)))
-    return BankWork(cost, "rows", additions=op.rows * (parts - 1))
-
-
-def _drains(device: PimDevice, cost: PimCost, rows: int, columns: int) -> int:
-    """Return how often the sums of an output are read: once, or for every row of its operand."""
-    roles = device.protocol.pim.roles
-    assert roles is not None
-    if roles.drain is None:
-        return ceil(columns / device.columns)
-    tiles = sum(size * count for size, count in dealt(device, rows, tile_outputs(device)))
-    return cost.commands[roles.drain] // tiles
+    left = unfinished_sums(device, cost, op.rows, op.columns, 1, stored)
+    return BankWork(cost, "rows", None, *left)
 
 
 def _whole_sums(op: Reduction, pim: Pim) -> BankWork:

@@ -1,7 +1,7 @@
 """Elementwise operators and sums in the banks, as tasks: whether they run there, and what they wait for.
 
-Operands on the chip, or laid out otherwise, are written to the banks first; results stay there if they belong in
-memory. Everything follows one after the other, so that the time of a segment by itself is known before it runs.
+Operands on the chip, or laid out otherwise, are written to the banks first; results stay there if they belong
+in memory. All follows one after the other, so that the time of a segment by itself is known before it runs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from accel_sim.config.errors import InputError
 from accel_sim.engine.program import VARIANTS, Stream
 from accel_sim.hardware.primitives import FUNCTIONS
 from accel_sim.mapping.dependencies import Edge
-from accel_sim.mapping.pim_segment import kernel_ticks, write_kernel
+from accel_sim.mapping.pim_segment import kernel_ticks, write_fetch, write_kernel
 from accel_sim.mapping.pim_vector import (
     BankWork,
     always_in_banks,
@@ -109,7 +109,7 @@ def write_bank_segment(
             stream, done = _store(streams, segment, segment.place, done)
     else:
         if segment.place is not Place.MEMORY:
-            stream, done = _fetch(streams, segment.output.bytes, done)
+            stream, done = write_fetch(streams, segment.output.bytes, done)
         else:
             streams.bank_layouts[segment.output.name] = work.leaves
         if segment.place is Place.LINK:
@@ -168,7 +168,7 @@ def _finish_sums(streams: Streams, segment: Segment, work: BankWork, done: int) 
     """Add up on the chip what the banks leave apart; return the stream and the token of the result."""
     stream = streams.matrix
     if work.partial_bytes:
-        stream, done = _fetch(streams, work.partial_bytes, done)
+        stream, done = write_fetch(streams, work.partial_bytes, done)
     if not work.additions:
         return stream, done
     summed = streams.builder.token()
@@ -188,13 +188,6 @@ def _finish_sums(streams: Streams, segment: Segment, work: BankWork, done: int) 
         mark=True,
     )
     return streams.vector, summed
-
-
-def _fetch(streams: Streams, size: int, done: int) -> tuple[Stream, int]:
-    """Read results from the banks once they are there."""
-    arrived = streams.builder.token()
-    streams.transfer(streams.load, Place.MEMORY, size, waits=[(done, 1)], posts=[(arrived, 1)], mark=True)
-    return streams.load, arrived
 
 
 def _store(streams: Streams, segment: Segment, place: Place, done: int) -> tuple[Stream, int]:

@@ -16,7 +16,6 @@ from accel_sim.mapping.tiling import TOLERANCE
 from accel_sim.mapping.vector_work import RowWork, row_work
 from accel_sim.workload.operators import Embedding, Reduction
 
-
 # Fewer rows than this are cut when a part of a row can be computed by itself.
 FEW_ROWS = 8
 
@@ -256,7 +255,7 @@ def _tile(work: _Work) -> RowTiling:
 
 
 def vector_ticks(streams: Streams, segment: Segment) -> float:
-    """Return the time of a segment by itself on the vector unit: pipe or lanes, filling, draining, latencies."""
+    """Return the time of a segment by itself on the vector unit: pipe or lanes, fill, drain and latencies."""
     work = _work(streams, segment)
     tiling = _tile(work)
     parts = tiling.chunks * tiling.reloads

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,8 @@ from accel_sim.mapping.machine import TICKS_PER_CYCLE, resolve
 from accel_sim.mapping.pim_cost import gemv_cost
 from accel_sim.simulation import simulate
 from accel_sim.testing.chips import small_chip
-from accel_sim.workload import kv_cache_bytes, load_workload, parameters
+from accel_sim.workload import kv_cache_bytes, load_workload, lower, parameters
+from accel_sim.workload.operators import Gemm
 
 PIM = {"type": "pim_memory", "channel_bandwidth": "32 GB/s", "latency": "50 ns"}
 # Protocol, format, channels, and the standard of the host's accesses; and whether the banks attend.
@@ -47,6 +49,11 @@ def decode(number_format="bf16", context=200, batch=1):
     return formats | phase
 
 
+def products(workload):
+    """Products with weights, and how often they run."""
+    return [(op, count) for op, count in lower(workload).operators() if isinstance(op, Gemm) and op.weights]
+
+
 @pytest.mark.parametrize("name", ["gpt2", "llama3_2_1b"])
 @pytest.mark.parametrize("protocol", MEMORIES)
 def test_a_decode_step_executes_its_dense_macs_and_its_weights_stay_in_the_banks(protocol, name):
@@ -60,7 +67,9 @@ def test_a_decode_step_executes_its_dense_macs_and_its_weights_stay_in_the_banks
     workload = result.workload
     weights = 2 * sum(p.elements for p in parameters(workload))
     cache = kv_cache_bytes(workload, 200)
-    read = result.event("memory_read_bytes")
+    # A column of partial sums for every output, where lanes are left apart.
+    left = 0 if attends else sum(32 * op.m * op.n * count for op, count in products(workload))
+    read = result.event("memory_read_bytes") - left
     assert read < 0.01 * weights + (0 if attends else 2 * cache)
     # One sequence uses every weight in the banks once, and a column of it is one access.
     column_bytes = load_protocol(protocol).structure.column_bytes
@@ -105,7 +114,11 @@ def kernel_ticks(cost, design):
     st.integers(1, 3),
 )
 def test_a_product_takes_its_vectors_its_kernel_and_its_results_one_after_the_other(protocol, m, n, k, repeat):
-    """Nothing overlaps in one product: transfers and kernel end a latency after they leave the memory."""
+    """Nothing overlaps in one product: transfers and kernel end a latency after they leave the memory.
+
+    A unit of HBM-PIM leaves its 16 lanes apart, in the banks; Newton and PIM-GPT send a sum for each row of an
+    operand, GDDR6-AiM for each or for all.
+    """
     design = chip(protocol, format="bf16")
     machine = resolve(design)
     work = graph(gemm(m, n, k), repeat=repeat)
@@ -114,13 +127,25 @@ def test_a_product_takes_its_vectors_its_kernel_and_its_results_one_after_the_ot
     vectors, results = (
         machine.memory.ticks(2 * m * size, 2 * m * size, write) for size, write in ((k, 0), (n, 1))
     )
-    once = vectors + kernel_ticks(cost, design) + results + 3 * machine.memory.latency_ticks
+    added = result.events["vector_add"] // repeat
+    row = 1024 if protocol != "newton" else 512
+    rows = -(-k // row)
+    if protocol == "hbm_pim":
+        assert added == 15 * m * n
+    elif protocol != "gddr6_aim":
+        assert added == (rows - 1) * m * n
+    assert added in (0, (rows - 1) * m * n) or protocol == "hbm_pim"
+    left = 32 * m * n if protocol == "hbm_pim" else 0
+    lanes = machine.vector_model.cycles(machine.vector.spec, {"add": 1}, np.array([added]))[0] * TICKS_PER_CYCLE
+    busy = vectors + kernel_ticks(cost, design) + machine.memory.ticks(left, left, False) + lanes + results
+    once = busy + (3 + (left > 0)) * machine.memory.latency_ticks
     assert result.ticks <= repeat * (once + 1)
-    assert result.ticks >= repeat * (vectors + kernel_ticks(cost, design) + results - 1)
+    # The next product's vectors come while this one's sums are added.
+    assert result.ticks >= repeat * (busy - lanes - 1)
     if repeat == 1:
         assert result.ticks == pytest.approx(once, abs=1)
     assert result.events["executed_macs"] == work.macs == m * n * k * repeat
-    assert result.events["memory_read_bytes"] == 2 * m * k * repeat
+    assert result.events["memory_read_bytes"] == (2 * m * k + left) * repeat
     assert result.events["memory_write_bytes"] == 2 * m * n * repeat
     assert_same_unfolded(result)
 
