@@ -20,6 +20,7 @@ from accel_sim.mapping.machine import Machine
 from accel_sim.mapping.matrix_segment import write_matrix_segment
 from accel_sim.mapping.pim_operands import check_operands, free_rows
 from accel_sim.mapping.pim_segment import runs_in_memory, write_pim_segment
+from accel_sim.mapping.pim_vector import BankWork
 from accel_sim.mapping.pim_vector_segment import bank_work, write_bank_segment
 from accel_sim.mapping.plan import BLOCK_INPUT, BlockPlan, Place, Segment, plan_blocks, vector_shape
 from accel_sim.mapping.products import Nest, best_nest, product_of
@@ -38,10 +39,12 @@ class Mapped:
     tag: int
     block: Block
     segment: Segment
-    tiling: Nest | AttentionTiling | None
+    tiling: Nest | AttentionTiling | BankWork | None
 
     def describe(self) -> str:
-        """Return the tiling in words, empty for vector operators."""
+        """Return the tiling in words, empty for vector operators of the chip and products in banks."""
+        if isinstance(self.tiling, BankWork):
+            return self.tiling.words
         if isinstance(self.tiling, AttentionTiling):
             t = self.tiling
             return f"fused: {t.heads} KV heads x {t.queries} queries x {t.keys} keys"
@@ -167,7 +170,7 @@ def _write_block(
 
 def _write_segment(
     streams: Streams, segment: Segment, reads: Sequence[Edge | None], writes: Sequence[Edge]
-) -> tuple[Stream, Nest | AttentionTiling | None]:
+) -> tuple[Stream, Nest | AttentionTiling | BankWork | None]:
     machine, tile_bytes = streams.machine, streams.tile_bytes
     check_operands(segment.operator, machine)
     if runs_in_memory(segment, machine):
@@ -187,7 +190,7 @@ def _write_segment(
         return write_matrix_segment(streams, segment, nest, reads, writes), nest
     work = bank_work(streams, segment)
     if work is not None:
-        return write_bank_segment(streams, segment, work, reads, writes), None
+        return write_bank_segment(streams, segment, work, reads, writes), work
     return write_vector_segment(streams, segment, reads, writes), None
 
 

@@ -1,7 +1,8 @@
 """Segments on a memory that computes: products with weights and attention over the cache, in the banks.
 
 A kernel holds the memory's pipe, since channels compute or are accessed (blocked mode). The chip sends vectors
-and takes results; softmax and epilogues run on its vector unit. A segment takes and gives all its rows at once.
+and takes results; softmax, epilogues and sums of what the banks leave apart run on its vector unit. A segment
+takes and gives all its rows at once.
 """
 
 from __future__ import annotations

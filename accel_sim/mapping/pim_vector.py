@@ -38,6 +38,8 @@ from accel_sim.workload.tensors import Residency
 KERNELS: dict[str, Kernel] = {"add": "add", "multiply": "mul", "relu": "relu"}
 """Functions of operators that are a kernel of the banks."""
 
+WHOLE_SUMS = "sums over all banks"
+
 Layout = Literal["interleaved", "paired", "product", "rows"]
 """How a tensor lies in the banks: as an elementwise kernel of HBM-PIM reads and leaves it, or one that
 multiplies two banks into a third reads and leaves it, or as a matrix."""
@@ -48,6 +50,7 @@ class BankWork:
     """An operator as kernels in the banks.
 
     Attributes:
+        words: what the kernels are, for people.
         cost: of all kernels, one after the other.
         needs: how the operands must lie.
         leaves: how the result lies; None when it comes to the chip.
@@ -55,6 +58,7 @@ class BankWork:
         additions: what the chip adds up to finish.
     """
 
+    words: str
     cost: PimCost
     needs: Layout
     leaves: Layout | None = None
@@ -150,6 +154,7 @@ def _elementwise(op: Elementwise, pim: Pim) -> BankWork:
     cost = elementwise_cost(device, op.elements, KERNELS[op.function], stored)
     modes = device.protocol.modes is not None
     return BankWork(
+        f"{KERNELS[op.function]} in the banks",
         repeated(cost, max(1, operands - 1)),
         needs="interleaved" if modes else "paired",
         leaves="interleaved" if modes else "product",
@@ -161,7 +166,7 @@ def _row_sums(op: Reduction, pim: Pim) -> BankWork:
     device, stored = pim.device, pim.number_format
     cost = replace(gemv_cost(device, op.rows, op.columns, 1, stored), macs=0, lane_macs=0)
     left = unfinished_sums(device, cost, op.rows, op.columns, 1, stored)
-    return BankWork(cost, "rows", None, *left)
+    return BankWork("product with ones in the banks", cost, "rows", None, *left)
 
 
 def _whole_sums(op: Reduction, pim: Pim) -> BankWork:
@@ -177,6 +182,7 @@ def _whole_sums(op: Reduction, pim: Pim) -> BankWork:
         busy = sum(count for _, count in shares)
         partial = 2 * device.protocol.pim.registers * hbm.units(device) * busy * op.rows
         return BankWork(
+            WHOLE_SUMS,
             cost,
             needs,
             None,
@@ -191,4 +197,4 @@ def _whole_sums(op: Reduction, pim: Pim) -> BankWork:
         * op.rows
         * sum((1 if once else ceil(size / device.columns)) * count for size, count in shares)
     )
-    return BankWork(cost, needs, additions=partial - op.rows)
+    return BankWork(WHOLE_SUMS, cost, needs, additions=partial - op.rows)

@@ -18,6 +18,7 @@ from accel_sim.hardware.pim import pim_device
 from accel_sim.mapping.compile import compile_graph
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, resolve
 from accel_sim.mapping.tiling import TOLERANCE
+from accel_sim.results.bottleneck import bottleneck
 from accel_sim.simulation import simulate
 from accel_sim.testing.chips import small_chip
 from accel_sim.validation.pim import HBM_REFERENCE
@@ -162,7 +163,9 @@ def test_large_operands_in_memory_are_computed_there_and_none_crosses_the_channe
     on_chip = simulate(chip(protocol, "chip"), one(function, elements, number_format=number_format))
     assert on_chip.event("memory_read_bytes") == 2 * (operands - 1) * elements
     assert result.latency_s < on_chip.latency_s
-    assert "kernels in the banks of dram" in result.operators["bottleneck"].iloc[0]
+    record = result.stages[0].records[0]
+    assert "in the banks" in record.tiling
+    assert "kernels in the banks of dram" in bottleneck(record, result.design)
 
 
 @pytest.mark.parametrize("protocol", MEMORIES)

@@ -47,6 +47,25 @@ def test_products_and_convolutions_can_stand_together(tmp_path):
     assert graph.macs == 30 + 4 * 5 * 3 * 8 * 9
 
 
+def test_functions_and_sums_of_tensors_stand_in_a_list_and_a_batch_makes_more_rows(tmp_path):
+    text = """name: v
+elementwise:
+- {name: sum, function: add, shape: [6, 5]}
+- {name: gate, function: silu_multiply, shape: [7]}
+reductions: [{name: rows, shape: [2, 3, 4], count: 9}]
+"""
+    graph = lower(load_workload(write(tmp_path, text, "v.yaml"), phase=Inference(batch=10)))
+    check_graph(graph)
+    added, gated, summed = (block.operators[0] for block in graph.blocks)
+    assert added.output.shape == (60, 5) and added.elements == 300
+    assert [tensor.elements for tensor in added.inputs] == [300, 300]
+    # A vector of a batch is a row of a matrix; gate and up halves lie side by side.
+    assert gated.output.shape == (10, 7) and gated.inputs[0].shape == (10, 14)
+    assert (summed.rows, summed.columns, summed.output.elements, graph.blocks[2].repeat) == (60, 4, 60, 9)
+    assert summed.inputs[0].elements == 10 * 2 * 3 * 4
+    assert graph.macs == 0 and load_workload(write(tmp_path, text, "v.yaml")).model.family == "operators"
+
+
 def test_a_gemm_topology_becomes_products_with_their_sparsity(tmp_path):
     workload = load_workload(write(tmp_path, GEMM))
     assert workload.name == "t"
@@ -120,6 +139,20 @@ def test_what_is_no_text_is_refused(tmp_path):
         ("gemms: [{name: a, m: 1, n: 2, k: 3, kk: 4}]", "gemms.0.kk: unknown key"),
         ("gemms: [{name: a, m: 1, n: 2, k: 3}, {name: a, m: 1, n: 2, k: 3}]", "the name 'a' is given 2 times"),
         ("gemms: 3", "gemms"),
+        (
+            "elementwise: [{name: a, function: ad, shape: [3]}]",
+            "elementwise.0.function = ad: unknown function (did",
+        ),
+        (
+            "elementwise: [{name: a, function: add, shape: [3, 0]}]",
+            "elementwise.0.shape.1 = 0: must be at least 1",
+        ),
+        ("elementwise: [{name: a, function: add, shape: []}]", "elementwise.0.shape"),
+        ("reductions: [{name: a, shape: [17179869184, 1024]}]", "elements: must be at most"),
+        (
+            "gemms: [{name: a, m: 1, n: 2, k: 3}]\nreductions: [{name: a, shape: [3]}]",
+            "the name 'a' is given 2 times",
+        ),
         (
             "convolutions: [{name: c, in_channels: 3, out_channels: 4, height: 8, width: 8, kernel: 3, "
             "groups: 2}]",
