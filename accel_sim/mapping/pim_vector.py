@@ -6,6 +6,10 @@ that sums in the banks would save no traffic; maxima have no kernel.
 
 A kernel wants its operands laid out as it reads them. What is in memory from the start, or was stored by the
 chip, is laid out so at no cost; the result of a kernel lies where that kernel left it.
+
+Elementwise kernels of HBM-PIM are exact against the vendor's simulator; sums, and products of GDDR6-AiM, follow
+the protocols' rules, but no run of a simulator stands beside them. Leaves out: rows that other activations
+take.
 """
 
 from __future__ import annotations
