@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from accel_sim.hardware.design import Design
+from accel_sim.hardware.design import Component, Design
 from accel_sim.hardware.primitives import PRIMITIVES
 
 EVENTS = (
@@ -13,6 +14,10 @@ EVENTS = (
     "pe_cycles",  # cycles x MACs a cycle for which tiles hold the units: executed_macs plus idle PEs
     "memory_read_bytes",
     "memory_write_bytes",
+    "memory_read_bursts",  # of a memory whose commands are known, as are the next three
+    "memory_write_bursts",
+    "memory_activate_pj",  # energy of the rows opened for them, in picojoules
+    "memory_open_pj",  # of standby with open rows, above that with closed ones
     "link_bytes",
     "scratchpad_read_bytes",
     "scratchpad_write_bytes",
@@ -31,18 +36,30 @@ EVENT_INDEX = {name: index for index, name in enumerate(EVENTS)}
 
 @dataclass(frozen=True, slots=True)
 class EventCost:
-    """Component that pays for an event, and the energy of one; no component for events that only count."""
+    """Component that pays for an event, and the energy of one; no component for events that only count.
+
+    `parts_j` is the energy by charge, as `ComponentCost.energy_j` names them.
+    """
 
     component: str | None
-    energy_j: float
+    parts_j: Mapping[str, float]
+
+    @property
+    def energy_j(self) -> float:
+        """Energy of one event."""
+        return sum(self.parts_j.values())
 
 
 def event_costs(design: Design) -> tuple[EventCost, ...]:
     """Return the cost of each of EVENTS. Without a buffer for partial sums the scratchpad pays for them."""
     scratchpad = None if design.machine else design.scratchpad
     accumulator = design.accumulator or scratchpad
-    payers = {
+    payers: dict[str, tuple[Component | None, *tuple[str, ...]]] = {
         "matrix_macs": (design.matrix, "macs"),
+        "memory_read_bursts": (design.memory, "read_burst", "burst_io"),
+        "memory_write_bursts": (design.memory, "write_burst", "burst_io"),
+        "memory_activate_pj": (design.memory, "activate_pj"),
+        "memory_open_pj": (design.memory, "open_pj"),
         "memory_read_bytes": (design.memory, "read_bytes"),
         "memory_write_bytes": (design.memory, "write_bytes"),
         "link_bytes": (design.link, "read_bytes"),
@@ -56,9 +73,10 @@ def event_costs(design: Design) -> tuple[EventCost, ...]:
     }
     costs = []
     for event in EVENTS:
-        component, name = payers.get(event, (None, ""))
+        component, *names = payers.get(event, (None,))
         if component is None:
-            costs.append(EventCost(None, 0.0))
+            costs.append(EventCost(None, {}))
         else:
-            costs.append(EventCost(component.name, design.costs[component.name].energy_j.get(name, 0.0)))
+            charges = design.costs[component.name].energy_j
+            costs.append(EventCost(component.name, {name: charges.get(name, 0.0) for name in names}))
     return tuple(costs)

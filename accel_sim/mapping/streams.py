@@ -120,7 +120,7 @@ class Streams:
             stream,
             pipe,
             [channel.ticks(c, r, write) for c, r in zip(counts, runs, strict=True)],
-            {outside: counts, side: counts},
+            {outside: counts, side: counts, **command_charges(channel, counts, runs, write)},
             result=channel.latency_ticks,
             waits=waits,
             posts=posts,
@@ -152,6 +152,22 @@ def vector_charges(work: VectorWork) -> dict[str, list[int]]:
             events = [round(per_element * count) for count in counts]
             known = charges.get(f"vector_{name}")
             charges[f"vector_{name}"] = [a + b for a, b in zip(known, events, strict=True)] if known else events
+    return charges
+
+
+def command_charges(
+    channel: Channel, counts: Sequence[int], runs: Sequence[int], write: bool
+) -> dict[str, list[int]]:
+    """Return the events of a transfer's commands, in each variant; none where bytes are charged."""
+    if channel.traffic is None:
+        return {}
+    asked = [channel.traffic(count, run, write) for count, run in zip(counts, runs, strict=True)]
+    charges = {
+        "memory_write_bursts" if write else "memory_read_bursts": [one.bursts for one in asked],
+        "memory_activate_pj": [round(one.activate_j * 1e12) for one in asked],
+    }
+    if any(one.open_j for one in asked):
+        charges["memory_open_pj"] = [round(one.open_j * 1e12) for one in asked]
     return charges
 
 
