@@ -62,19 +62,19 @@ class ComponentCost:
         energy_j: dynamic energy of one event, by event name (`macs`, `read_bytes`, `exp`, ...).
         area_mm2: area of each part on the chip's die; parts outside the die are not listed.
         leakage_w: power that flows whether it works or not.
-        leakage_parts_w: what that is made of, by name; empty where it is of one kind.
         sources: where the figures come from, `assumed` included.
         certainty: of the least certain of the figures, as in `technology.Cost`.
         notes: where the figures leave the range of their sources, in words.
+        leakage_parts_w: what `leakage_w` is made of, by name; empty where it is of one kind.
     """
 
     energy_j: Mapping[str, float]
     area_mm2: Mapping[str, float] = field(default_factory=dict)
     leakage_w: float = 0.0
-    leakage_parts_w: Mapping[str, float] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     certainty: Certainty = "assumed"
     notes: tuple[str, ...] = ()
+    leakage_parts_w: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,12 +42,8 @@ class EventCost:
     """
 
     component: str | None
+    energy_j: float
     parts_j: Mapping[str, float]
-
-    @property
-    def energy_j(self) -> float:
-        """Energy of one event."""
-        return sum(self.parts_j.values())
 
 
 def event_costs(design: Design) -> tuple[EventCost, ...]:
@@ -75,8 +71,9 @@ def event_costs(design: Design) -> tuple[EventCost, ...]:
     for event in EVENTS:
         component, *names = payers.get(event, (None,))
         if component is None:
-            costs.append(EventCost(None, {}))
+            costs.append(EventCost(None, 0.0, {}))
         else:
             charges = design.costs[component.name].energy_j
-            costs.append(EventCost(component.name, {name: charges.get(name, 0.0) for name in names}))
+            parts_j = {name: charges.get(name, 0.0) for name in names}
+            costs.append(EventCost(component.name, sum(parts_j.values()), parts_j))
     return tuple(costs)

@@ -13,14 +13,15 @@ from accel_sim.config.units import format_si
 from accel_sim.hardware.component import (
     ChannelModel,
     ComponentSpec,
+    Int64Array,
     MatrixModel,
     MemoryModel,
     PimModel,
     VectorModel,
 )
 from accel_sim.hardware.design import Component, Design, MappingPolicy
-from accel_sim.hardware.dram.energy import Traffic, pattern_traffic
-from accel_sim.hardware.dram.patterns import Channels
+from accel_sim.hardware.dram.energy import Booleans, Traffic, pattern_traffic
+from accel_sim.hardware.dram.patterns import Channels, patterns
 from accel_sim.hardware.pim.device import PimDevice
 
 # The unit of time: every duration is rounded up to 1/1024 cycle of the chip's clock. Cycles of that clock are
@@ -28,7 +29,6 @@ from accel_sim.hardware.pim.device import PimDevice
 TICKS_PER_CYCLE = 1024
 # Bytes and ticks beyond this would leave int64 within a few operations.
 LARGEST_AMOUNT = 2**61
-_STREAM_BYTES = 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Channel:
         slowdown: of a transfer in pieces of so many contiguous bytes, reading or writing, over a stream.
         block_ticks: service time of a transfer at command level, from its bytes, those of a piece, and whether
             it writes; None where a bandwidth stands for commands.
-        traffic: what a transfer asks in commands, by the same; None where bytes are charged.
+        traffic: what transfers ask in commands, by arrays of the same; None where bytes are charged.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Channel:
     quantum_ticks: int
     slowdown: Callable[[int, bool], float] | None = None
     block_ticks: Callable[[int, int, bool], int] | None = None
-    traffic: Callable[[int, int, bool], Traffic] | None = None
+    traffic: Callable[[Int64Array, Int64Array, Booleans], Traffic] | None = None
 
     def ticks(self, count: int, run: int, write: bool) -> int:
         """Return the service time of a transfer of `count` bytes in pieces of `run` contiguous ones."""
@@ -209,10 +209,9 @@ def _streaming_j_per_byte(events: Mapping[str, float], design: Design) -> float:
     channels = _channels(design)
     if channels is None:
         return _energy(events)
-    traffic = pattern_traffic(channels, _STREAM_BYTES, _STREAM_BYTES, False)
+    stream = patterns(channels.preset, False)[-1]
     burst_j = events.get("read_burst", 0.0) + events.get("burst_io", 0.0)
-    opened_j = traffic.activate_j * events.get("activate_pj", 0.0) * 1e12
-    return (traffic.bursts * burst_j + opened_j) / _STREAM_BYTES
+    return burst_j / stream.burst_bytes + stream.activate_j_per_byte * events.get("activate_pj", 0.0) * 1e12
 
 
 def _channels(design: Design) -> Channels | None:

@@ -25,7 +25,7 @@ from accel_sim.engine.access_patterns import AccessStream
 from accel_sim.engine.channel_energy import background_w, dram_cost, energy_j, open_rows_j
 from accel_sim.engine.channel_run import run_channel
 from accel_sim.hardware.dram import ResolvedPreset, all_presets, energy, load_preset, patterns
-from accel_sim.hardware.dram.energy import Traffic, transfer_bursts
+from accel_sim.hardware.dram.energy import Booleans, Integers, Traffic, transfer_bursts
 from accel_sim.hardware.dram.patterns import Channels
 
 # Refresh intervals that a block is repeated for, and requests simulated at most: longer blocks are extended.
@@ -62,29 +62,36 @@ def block_s(channels: Channels, count: int, run: int, write: bool) -> float:
     return clocks * preset.tck_s * preset.peak_bytes_per_s / channels.bandwidth_bytes_per_s
 
 
-@lru_cache(maxsize=65536)
-def block_traffic(channels: Channels, count: int, run: int, write: bool) -> Traffic:
-    """Return what a transfer of `count` bytes in pieces of `run` contiguous ones asks of all channels.
+def block_traffic(channels: Channels, count: Integers, run: Integers, write: Booleans) -> Traffic:
+    """Return what transfers ask of all channels, each simulated command by command.
 
     What a burst of the busiest channel takes holds for the others. Standby and refreshes are not the
     transfer's: they go on between transfers too.
+
+    Args:
+        channels: of the memory.
+        count: int64[...] bytes of each transfer.
+        run: int64[...] contiguous bytes of each of its pieces.
+        write: bool[...] whether each writes.
     """
-    if count <= 0:
-        return Traffic(0, 0.0, 0.0)
     preset = load_preset(channels.preset)
-    share = _share(channels, count, run)
-    block = block_clocks(channels.preset, *share, write)
-    bursts = transfer_bursts(preset.preset.burst_bytes, count, run)
     slower = preset.peak_bytes_per_s / channels.bandwidth_bytes_per_s
-    times = bursts / share[0]
-    return Traffic(bursts, block.energy_j["activate"] * times, block.open_j * times * slower)
+    count, run, write = np.broadcast_arrays(count, np.maximum(run, 1), write)
+    bursts = transfer_bursts(preset.preset.burst_bytes, count, run)
+    prices = np.zeros((2, *bursts.shape))
+    for at in zip(*bursts.nonzero(), strict=True):
+        share = _share(channels, int(count[at]), int(run[at]))
+        block = block_clocks(channels.preset, *share, bool(write[at]))
+        prices[(slice(None), *at)] = np.array((block.energy_j["activate"], block.open_j * slower)) / share[0]
+    return Traffic(bursts, bursts * prices[0], bursts * prices[1])
 
 
 def _share(channels: Channels, count: int, run: int) -> tuple[int, int]:
     """Return the bursts of the busiest channel, and how many of a run a channel has on average."""
     burst = load_preset(channels.preset).preset.burst_bytes
-    bursts = -(-transfer_bursts(burst, count, run) // channels.count)
     run_bursts = -(-min(run, count) // burst)
+    whole, rest = divmod(count, run)
+    bursts = -(-(whole * run_bursts + -(-rest // burst)) // channels.count)
     return bursts, bursts if count <= run else max(1, round(run_bursts / channels.count))
 
 

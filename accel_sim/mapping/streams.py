@@ -13,6 +13,10 @@ from accel_sim.hardware.events import EVENT_INDEX
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Channel, Machine
 from accel_sim.mapping.plan import Place
 
+# Events of a memory's commands: bursts read and written, rows opened, rows kept open.
+BURSTS = (EVENT_INDEX["memory_read_bursts"], EVENT_INDEX["memory_write_bursts"])
+ACTIVATE, OPEN = EVENT_INDEX["memory_activate_pj"], EVENT_INDEX["memory_open_pj"]
+
 Wait = tuple[int, Amount]
 Charges = Mapping[str, Amount]
 # Operations on each element, and how many elements in each variant; the entries are done one after the other.
@@ -31,6 +35,7 @@ class Streams:
         tile_bytes: scratchpad bytes that tiles may take, activations kept on chip being set aside.
         tag: number of the segment being written.
         charges: (task, counter, amounts by variant) of every event counted.
+        transfers: (task, whether it writes, bytes, contiguous bytes, by variant) of every use of the memory.
         durations: (task, tag, longest time with its result on the way) of every task with a duration or events.
     """
 
@@ -40,6 +45,7 @@ class Streams:
     tag: int = 0
     charges: list[tuple[int, int, Sequence[int]]] = field(default_factory=list)
     durations: list[tuple[int, int, int]] = field(default_factory=list)
+    transfers: list[tuple[int, bool, Sequence[int], Sequence[int]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         b, machine = self.builder, self.machine
@@ -116,17 +122,34 @@ class Streams:
             outside = "link_bytes"
         else:
             outside = "memory_write_bytes" if write else "memory_read_bytes"
-        return self.task(
+        number = self.task(
             stream,
             pipe,
             [channel.ticks(c, r, write) for c, r in zip(counts, runs, strict=True)],
-            {outside: counts, side: counts, **command_charges(channel, counts, runs, write)},
+            {outside: counts, side: counts},
             result=channel.latency_ticks,
             waits=waits,
             posts=posts,
             loops=loops,
             mark=mark,
         )
+        if place is not Place.LINK:
+            self.transfers.append((number, write, counts, runs))
+        return number
+
+    def charge_commands(self) -> None:
+        """Charge all transfers to and from a memory the commands that they take, if those have prices."""
+        if self.machine.memory.traffic is None or not self.transfers:
+            return
+        tasks, writes, counts, runs = zip(*self.transfers, strict=True)
+        asked = self.machine.memory.traffic(np.array(counts), np.array(runs), np.array(writes)[:, np.newaxis])
+        bursts = asked.bursts.tolist()
+        for task, write, amounts in zip(tasks, writes, bursts, strict=True):
+            self.charges.append((task, BURSTS[write], amounts))
+        for event, joules in ((ACTIVATE, asked.activate_j), (OPEN, asked.open_j)):
+            if joules.any():
+                picojoules = np.rint(joules * 1e12).astype(np.int64).tolist()
+                self.charges += [(task, event, amounts) for task, amounts in zip(tasks, picojoules, strict=True)]
 
     def vector_ticks(self, work: VectorWork) -> list[int]:
         """Return the vector unit's time for work done one after the other, in each variant."""
@@ -152,22 +175,6 @@ def vector_charges(work: VectorWork) -> dict[str, list[int]]:
             events = [round(per_element * count) for count in counts]
             known = charges.get(f"vector_{name}")
             charges[f"vector_{name}"] = [a + b for a, b in zip(known, events, strict=True)] if known else events
-    return charges
-
-
-def command_charges(
-    channel: Channel, counts: Sequence[int], runs: Sequence[int], write: bool
-) -> dict[str, list[int]]:
-    """Return the events of a transfer's commands, in each variant; none where bytes are charged."""
-    if channel.traffic is None:
-        return {}
-    asked = [channel.traffic(count, run, write) for count, run in zip(counts, runs, strict=True)]
-    charges = {
-        "memory_write_bursts" if write else "memory_read_bursts": [one.bursts for one in asked],
-        "memory_activate_pj": [round(one.activate_j * 1e12) for one in asked],
-    }
-    if any(one.open_j for one in asked):
-        charges["memory_open_pj"] = [round(one.open_j * 1e12) for one in asked]
     return charges
 
 

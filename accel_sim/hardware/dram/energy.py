@@ -10,13 +10,18 @@ for as long as it holds the channels: between transfers rows are taken to be clo
 from __future__ import annotations
 
 import csv
-from bisect import bisect_left
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
-from accel_sim.hardware.dram.patterns import Channels, Pattern, burst_bytes, patterns
+import numpy as np
+from numpy.typing import NDArray
 
+from accel_sim.hardware.dram.patterns import Channels, patterns
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
 TABLE = Path(__file__).parent / "data" / "energies.csv"
 
 
@@ -44,17 +49,17 @@ class Charges:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What a transfer asks of a memory, over all channels.
+    """What transfers ask of a memory, over all channels; arrays of one shape.
 
     Attributes:
-        bursts: moved; a piece that ends within one moves it whole.
-        activate_j: of the rows that are opened and closed.
-        open_j: standby with open rows, above that with closed ones.
+        bursts: int64, moved; a piece that ends within one moves it whole.
+        activate_j: float64, of the rows that are opened and closed.
+        open_j: float64, standby with open rows, above that with closed ones.
     """
 
-    bursts: int
-    activate_j: float
-    open_j: float
+    bursts: Integers
+    activate_j: Floats
+    open_j: Floats
 
 
 @cache
@@ -79,44 +84,66 @@ def charges(preset: str) -> Charges:
     raise KeyError(preset)
 
 
-def transfer_bursts(burst: int, count: int, run: int) -> int:
-    """Return the bursts of `burst` bytes that a transfer of `count` bytes in pieces of `run` moves."""
-    whole, rest = divmod(count, run)
+def transfer_bursts(burst: int, count: Integers, run: Integers) -> Integers:
+    """Return the bursts of `burst` bytes that transfers of `count` bytes in pieces of `run` move; int64 arrays."""
+    whole, rest = np.divmod(count, run)
     return whole * -(-run // burst) + -(-rest // burst)
 
 
-@lru_cache(maxsize=65536)
-def pattern_traffic(channels: Channels, count: int, run: int, write: bool) -> Traffic:
-    """Return what a transfer of `count` bytes in pieces of `run` asks, by the table of access patterns."""
-    if count <= 0:
-        return Traffic(0, 0.0, 0.0)
-    run = min(run, count) or count
-    burst = burst_bytes(channels.preset)
-    bursts = transfer_bursts(burst, count, run)
-    activate_j, open_j = _per_byte(channels.preset, max(1.0, -(-run // burst) / channels.count), write)
-    slower = charges(channels.preset).peak_bytes_per_s / channels.bandwidth_bytes_per_s
-    return Traffic(bursts, bursts * burst * activate_j, bursts * burst * open_j * slower)
-
-
-@lru_cache(maxsize=65536)
-def _per_byte(preset: str, run_bursts: float, write: bool) -> tuple[float, float]:
-    """Return the joules per byte of opening rows and of keeping them open.
+def pattern_traffic(channels: Channels, count: Integers, run: Integers, write: Booleans) -> Traffic:
+    """Return what transfers ask by the table of access patterns.
 
     Between two rows of the table the energy of a run is linear in its length, as that of whole rows is.
+
+    Args:
+        channels: of the memory.
+        count: int64[...] bytes of each transfer.
+        run: int64[...] contiguous bytes of each of its pieces.
+        write: bool[...] whether each writes.
     """
-    rows = patterns(preset, write)
-    index = bisect_left([row.run_bursts for row in rows], run_bursts)
-    if index in (0, len(rows)):
-        return _row_energies(rows[min(index, len(rows) - 1)])
-    left, right = rows[index - 1], rows[index]
-    share = (run_bursts - left.run_bursts) / (right.run_bursts - left.run_bursts)
-    ends = zip(_row_energies(left), _row_energies(right), strict=True)
-    activate_j, open_j = (
-        (one * left.run_bursts * (1 - share) + other * right.run_bursts * share) / run_bursts
-        for one, other in ends
+    table = _runs(channels.preset)
+    run = np.maximum(np.minimum(run, count), 1)
+    bursts = transfer_bursts(table.burst_bytes, count, run)
+    length = np.minimum(np.maximum(-(-run // table.burst_bytes) / channels.count, 1.0), table.longest)
+    runs = bursts / length
+    place = length + write * (2 * table.longest)
+    activate_j = runs * np.interp(place, table.places, table.activate_j)
+    if table.open_j is None:
+        return Traffic(bursts, activate_j, np.zeros(activate_j.shape))
+    slower = charges(channels.preset).peak_bytes_per_s / channels.bandwidth_bytes_per_s
+    return Traffic(bursts, activate_j, slower * runs * np.interp(place, table.places, table.open_j))
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """What a run of each length in the table takes, reads first, writes at their length plus twice the longest.
+
+    Attributes:
+        burst_bytes: of a burst.
+        longest: run in the table, in bursts.
+        places: float64[n] lengths in bursts, those of writes moved.
+        activate_j, open_j: float64[n] of a run; None where none keeps rows open at a price.
+    """
+
+    burst_bytes: int
+    longest: float
+    places: Floats
+    activate_j: Floats
+    open_j: Floats | None
+
+
+@cache
+def _runs(preset: str) -> _Runs:
+    reads, writes = (patterns(preset, write) for write in (False, True))
+    rows = (*reads, *writes)
+    longest = float(max(reads[-1].run_bursts, writes[-1].run_bursts))
+    lengths = np.array([row.run_bursts for row in rows], dtype=np.float64)
+    moved = lengths * reads[0].burst_bytes
+    open_j = moved * np.array([row.open_j_per_byte for row in rows])
+    return _Runs(
+        burst_bytes=reads[0].burst_bytes,
+        longest=longest,
+        places=lengths + 2 * longest * (np.arange(len(rows)) >= len(reads)),
+        activate_j=moved * np.array([row.activate_j_per_byte for row in rows]),
+        open_j=open_j if open_j.any() else None,
     )
-    return activate_j, open_j
-
-
-def _row_energies(row: Pattern) -> tuple[float, float]:
-    return row.activate_j_per_byte, row.open_j_per_byte
