@@ -1,4 +1,4 @@
-"""Blocks of memory traffic at command level: how long a tile's transfer holds a DRAM's channels, and its energy.
+"""Blocks of memory traffic at command level: how long a transfer holds a DRAM's channels, and its energy.
 
 A block is so many bytes in runs of contiguous ones. Addresses interleave burst by burst over the channels,
 which are alike, so one is simulated with its share. The block is repeated until several refresh intervals have
@@ -6,8 +6,8 @@ passed, and its price is the mean: a block that is shorter than a refresh interv
 Every run begins anywhere in a gibibyte, that of the next block too; only what is too long to be repeated
 follows itself.
 
-`python -m accel_sim.mapping.memory_blocks` writes the tables of access patterns (`hardware.dram.patterns`) and of
-energies (`hardware.dram.energy`).
+`python -m accel_sim.mapping.memory_blocks` writes the tables of access patterns (`hardware.dram.patterns`) and
+of energies (`hardware.dram.energy`).
 """
 
 from __future__ import annotations

@@ -149,7 +149,9 @@ class Streams:
         for event, joules in ((ACTIVATE, asked.activate_j), (OPEN, asked.open_j)):
             if joules.any():
                 picojoules = np.rint(joules * 1e12).astype(np.int64).tolist()
-                self.charges += [(task, event, amounts) for task, amounts in zip(tasks, picojoules, strict=True)]
+                self.charges += [
+                    (task, event, amounts) for task, amounts in zip(tasks, picojoules, strict=True)
+                ]
 
     def vector_ticks(self, work: VectorWork) -> list[int]:
         """Return the vector unit's time for work done one after the other, in each variant."""

@@ -206,8 +206,8 @@ class Result:
     def energy_causes(self) -> dict[str, dict[str, float]]:
         """Return joules by component and cause; over causes they add up to `energy_breakdown`.
 
-        A memory priced by its commands has `activation`, `read`, `write` (the arrays), `io`, `open rows` (standby
-        above that with closed ones), `standby` and `refresh`; other causes are named as the charges are.
+        A memory priced by its commands has `activation`, `read`, `write` (the arrays), `io`, `open rows`
+        (standby above that with closed ones), `standby` and `refresh`; others are named as the charges are.
         """
         parts: dict[str, dict[str, float]] = {name: {} for name in self.design.costs}
         for cost, count in zip(event_costs(self.design), self.events, strict=True):
@@ -219,7 +219,10 @@ class Result:
         for name, charges in self.design.costs.items():
             for cause, power_w in (charges.leakage_parts_w or {"leakage": charges.leakage_w}).items():
                 parts[name][cause] = power_w * self.latency_s
-        return {name: {cause: joules for cause, joules in causes.items() if joules} for name, causes in parts.items()}
+        return {
+            name: {cause: joules for cause, joules in causes.items() if joules}
+            for name, causes in parts.items()
+        }
 
     def area_breakdown(self) -> dict[str, dict[str, float]]:
         """Return mm2 by component and part; they add up to the area."""

@@ -1,4 +1,4 @@
-"""Energy of a bit by the commands of a DRAM beside published figures; `data/dram_energy.md` says what each counts."""
+"""Energy of a bit by a DRAM's commands beside published figures; `data/dram_energy.md` says what they count."""
 
 from __future__ import annotations
 
@@ -45,13 +45,15 @@ def validate(reference: Path | None = None) -> Report:
     own = [line["stream_over_published"] for line in table if line["charges"] == "currents"]
     divided = [line["stream_over_published"] for line in table if line["charges"] == "per bit"]
     sentences = [
-        f"{inside} of {len(table)} published figures lie between half a stream's energy per bit and twice random "
-        "access's.",
+        f"{inside} of {len(table)} published figures lie between half a stream's energy per bit and twice that "
+        "of random access.",
     ]
     if own:
         sentences.append(f"A stream by data sheet currents takes {_span(own)} of the published figure.")
     if divided:
-        sentences.append(f"Presets that divide a published figure take {_span(divided)} of it, by construction.")
+        sentences.append(
+            f"Presets that divide a published figure take {_span(divided)} of it, by construction."
+        )
     return Report(
         suite="dram_energy",
         reference=str(reference) if reference else REFERENCE.name,

@@ -60,8 +60,8 @@ def validate(reference: Path | None = None) -> Report:
             f"{bounded} of {len(table)} rooflines are below both simulations, {inside} of {len(table)} ratios "
             "of cycle to tile within the band that the access patterns leave.",
             f"cycle / tile is {min(ratios):.3f} to {max(ratios):.3f}: pieces that the table interpolates, "
-            "short transfers that are not streams, refreshes. Their energies, not gated, are "
-            f"{min(energies):.3f} to {max(energies):.3f} of one another: as many bursts, other rows and time.",
+            f"short transfers that are not streams, refreshes. Energies, not gated: {min(energies):.3f} to "
+            f"{max(energies):.3f}.",
         ),
     )
 

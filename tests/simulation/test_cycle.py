@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from accel_sim.config import InputError, zoo
-from accel_sim.hardware.events import EVENT_INDEX
 from accel_sim.hardware.dram.patterns import streaming_efficiency
+from accel_sim.hardware.events import EVENT_INDEX
 from accel_sim.simulation import simulate
 from accel_sim.testing import small_chip
 

@@ -1,4 +1,4 @@
-"""Off-chip DRAM, all channels interleaved: rates and energy of a command-level model, or a stated efficiency."""
+"""Off-chip DRAM, all channels interleaved: rates and energy of its commands, or a stated efficiency."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ def channels(spec: Dram) -> Channels:
 
 
 def cost(spec: Dram, chip: Surroundings) -> ComponentCost:
-    """Return the charges: energy of commands or of bytes moved, and the interfaces' area on the accelerator's die.
+    """Return the charges: of commands or of bytes moved, and the interfaces' area on the accelerator's die.
 
-    Commands: of bursts in the arrays and on the wires, of rows opened, of standby with open rows, and, as long as
-    the run lasts, of standby and refreshes. Bytes, where nothing is known of commands: the standard's energy per
-    bit. A `background_power` stands for all standby and refreshes.
+    Commands: bursts in the arrays and on the wires, rows opened, standby with open rows, and, as long as the
+    run lasts, standby and refreshes. Bytes, where nothing is known of commands: the standard's energy per bit.
+    A `background_power` stands for all standby and refreshes.
     """
     standard = dram_cost(spec.standard)
     interfaces = -(-spec.channels * spec.channel_bits // standard.interface_bits)
@@ -124,10 +124,10 @@ class Dram(ComponentSpec):
     """Off-chip memory seen as one pipe, since addresses interleave over all channels.
 
     What it sustains by access pattern comes from the command-level model of `hardware.dram` (at fidelity `tile`
-    as a table of rates, at `cycle` block by block), unless an `efficiency` is given; then a byte costs the energy
-    of the standard, else commands and standby cost theirs (`hardware.dram.energy`). Leaves out at both:
-    turnarounds between loads and stores that share the channels, power-down, and the controller's energy where
-    the preset is priced by currents.
+    as a table of rates, at `cycle` block by block), and commands and standby cost their energy
+    (`hardware.dram.energy`). With an `efficiency` a byte costs the energy of the standard. Leaves out at both:
+    turnarounds between loads and stores that share the channels, power-down, and the controller's energy
+    where the preset is priced by currents.
 
     Attributes:
         standard: its energy and interface, such as `hbm2e` or `lpddr5`.
@@ -141,8 +141,9 @@ class Dram(ComponentSpec):
             in an idle channel, without the controller's.
         capacity: bytes in all.
         interleave: bytes served to one request before the next has its turn.
-        background_power: standby and refresh power of all devices, open rows included, in place of the preset's;
-            by default that of its currents, with the ranks it has a channel, and none where it has no currents.
+        background_power: standby and refresh power of all devices, open rows included, in place of the
+            preset's; by default that of its currents, for the ranks of its channels, and none where it has no
+            currents.
     """
 
     type: Literal["dram"] = "dram"

@@ -1,4 +1,4 @@
-"""What the commands of a DRAM cost a design: rows opened and bursts moved by traffic, standby and refresh by time.
+"""What a DRAM's commands cost a design: rows opened and bursts moved by traffic, standby and refresh by time.
 
 The summary of `engine.channel_energy` that coarser models use. A transfer opens rows by the length of its runs
 (columns of `data/patterns.csv`); array and I/O take the same for every burst; refreshes and standby with closed
@@ -85,7 +85,7 @@ def charges(preset: str) -> Charges:
 
 
 def transfer_bursts(burst: int, count: Integers, run: Integers) -> Integers:
-    """Return the bursts of `burst` bytes that transfers of `count` bytes in pieces of `run` move; int64 arrays."""
+    """Return int64[...] bursts of `burst` bytes that transfers of `count` bytes in pieces of `run` move."""
     whole, rest = np.divmod(count, run)
     return whole * -(-run // burst) + -(-rest // burst)
 

@@ -1,4 +1,4 @@
-"""What a DRAM sustains and charges by access pattern: the summary of the command-level model that coarser models use.
+"""What a DRAM sustains and charges by access pattern: the summary of its commands that coarser models use.
 
 A pattern is how many bursts follow one another in a channel before the address jumps to another row: one is
 random access, many are streaming. `data/patterns.csv` is written by `python -m accel_sim.mapping.memory_blocks`
