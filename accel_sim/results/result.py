@@ -213,9 +213,11 @@ class Result:
         for cost, count in zip(event_costs(self.design), self.events, strict=True):
             if cost.component is not None:
                 causes = parts[cost.component]
-                for charge, joules in cost.parts_j.items():
+                energies_j = self.design.costs[cost.component].energy_j
+                for charge in cost.charges:
                     cause = CAUSES.get(charge, charge)
-                    causes[cause] = causes.get(cause, 0.0) + joules * float(count)
+                    joules = energies_j.get(charge, 0.0) * float(count)
+                    causes[cause] = causes.get(cause, 0.0) + joules
         for name, charges in self.design.costs.items():
             for cause, power_w in (charges.leakage_parts_w or {"leakage": charges.leakage_w}).items():
                 parts[name][cause] = power_w * self.latency_s
