@@ -21,6 +21,7 @@ from accel_sim.hardware.events import EVENT_INDEX, EVENTS
 from accel_sim.mapping.compile import Mapped, compile_graph
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine, resolve
 from accel_sim.mapping.roofline import floor, unit_ticks
+from accel_sim.mapping.streams import ACTIVATE, BURSTS, OPEN
 from accel_sim.results.record import OperatorRecord
 from accel_sim.results.result import Result, Stage
 from accel_sim.workload import (
@@ -274,6 +275,12 @@ def _roofline_stage(machine: Machine, graph: Graph, name: str) -> Stage:
             events[EVENT_INDEX["memory_read_bytes"]] = least.memory_read_bytes
             events[EVENT_INDEX["memory_write_bytes"]] = least.memory_write_bytes
             events[EVENT_INDEX["link_bytes"]] = least.link_bytes
+            if machine.memory.traffic is not None:
+                moved = np.array([least.memory_read_bytes, least.memory_write_bytes])
+                asked = machine.memory.traffic(moved, moved, np.array([False, True]))
+                events[list(BURSTS)] = asked.bursts
+                events[ACTIVATE] = asked.activate_j.sum() * 1e12
+                events[OPEN] = asked.open_j.sum() * 1e12
             for primitive, count in least.operations.items():
                 events[EVENT_INDEX[f"vector_{primitive}"]] = count
             rows.append((block, op, least, busy, events * block.repeat))

@@ -182,6 +182,11 @@ def _print_components(result: Result) -> None:
     ]
     columns = [Column("component"), *(Column(t, number=True) for t in ("dynamic", "leakage", "share", "area"))]
     table(columns, rows)
+    memory = result.design.memory.name
+    causes = result.energy_causes()[memory]
+    if len(causes) > 1:
+        shares = ", ".join(f"{cause} {format_si(joules, 'J')}" for cause, joules in causes.items())
+        line(f"energy of {memory}: {shares}")
 
 
 def _print_operators(result: Result) -> None:

@@ -23,7 +23,8 @@ def dram_cost(preset: ResolvedPreset) -> DramCost:
     """
     part = preset.preset
     if part.currents is None:
-        return cost_per_bit(part.core_pj_per_bit or 0.0, part.io_pj_per_bit, part.burst_bytes)
+        activate_j = part.activate_pj * 1e-12
+        return cost_per_bit(part.core_pj_per_bit or 0.0, part.io_pj_per_bit, part.burst_bytes, activate_j)
     currents = part.currents
     device = DeviceCurrents(
         currents.vdd_v,
@@ -65,6 +66,20 @@ def energy_j(result: ChannelResult) -> Mapping[str, float]:
         idle_s=idle * preset.tck_s,
         moved_bytes=(reads + writes) * preset.preset.burst_bytes,
     )
+
+
+def open_rows_j(result: ChannelResult) -> float:
+    """Return by how much open rows raised a run's standby over that of closed ones; part of `background`."""
+    cost = dram_cost(result.preset)
+    return (cost.active_w - cost.idle_w) * int(result.active_cycles.sum()) * result.preset.tck_s
+
+
+def background_w(preset: ResolvedPreset) -> tuple[float, float]:
+    """Return what a channel draws all the time: standby with closed rows, and refreshes."""
+    cost, ranks = dram_cost(preset), preset.ranks
+    if preset.policy.refresh == "none":
+        return cost.idle_w * ranks, 0.0
+    return cost.idle_w * ranks, cost.refresh_j * ranks / (preset.refresh_interval * preset.tck_s)
 
 
 def _distance(preset: ResolvedPreset, preceding: str, following: str, level: str | None) -> int:

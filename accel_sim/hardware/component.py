@@ -65,6 +65,7 @@ class ComponentCost:
         sources: where the figures come from, `assumed` included.
         certainty: of the least certain of the figures, as in `technology.Cost`.
         notes: where the figures leave the range of their sources, in words.
+        leakage_parts_w: what `leakage_w` is made of, by name; empty where it is of one kind.
     """
 
     energy_j: Mapping[str, float]
@@ -73,6 +74,7 @@ class ComponentCost:
     sources: tuple[str, ...] = ()
     certainty: Certainty = "assumed"
     notes: tuple[str, ...] = ()
+    leakage_parts_w: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from accel_sim.hardware.design import Design
+from accel_sim.hardware.design import Component, Design
 from accel_sim.hardware.primitives import PRIMITIVES
 
 EVENTS = (
@@ -13,6 +14,10 @@ EVENTS = (
     "pe_cycles",  # cycles x MACs a cycle for which tiles hold the units: executed_macs plus idle PEs
     "memory_read_bytes",
     "memory_write_bytes",
+    "memory_read_bursts",  # of a memory whose commands are known, as are the next three
+    "memory_write_bursts",
+    "memory_activate_pj",  # energy of the rows opened for them, in picojoules
+    "memory_open_pj",  # of standby with open rows, above that with closed ones
     "link_bytes",
     "scratchpad_read_bytes",
     "scratchpad_write_bytes",
@@ -29,36 +34,62 @@ EVENTS = (
 EVENT_INDEX = {name: index for index, name in enumerate(EVENTS)}
 
 
+# Who pays for an event, and by which of its charges (`ComponentCost.energy_j`); other events only count.
+_PAYERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "matrix_macs": ("matrix", ("macs",)),
+    "memory_read_bytes": ("memory", ("read_bytes",)),
+    "memory_write_bytes": ("memory", ("write_bytes",)),
+    "memory_read_bursts": ("memory", ("read_burst", "burst_io")),
+    "memory_write_bursts": ("memory", ("write_burst", "burst_io")),
+    "memory_activate_pj": ("memory", ("activate_pj",)),
+    "memory_open_pj": ("memory", ("open_pj",)),
+    "link_bytes": ("link", ("read_bytes",)),
+    "pim_energy_fj": ("memory", ("pim_fj",)),
+    "scratchpad_read_bytes": ("scratchpad", ("read_bytes",)),
+    "scratchpad_write_bytes": ("scratchpad", ("write_bytes",)),
+    "accumulator_read_bytes": ("accumulator", ("read_bytes",)),
+    "accumulator_write_bytes": ("accumulator", ("write_bytes",)),
+    **{f"vector_{name}": ("vector", (name,)) for name in PRIMITIVES},
+    "machine_busy_s": ("machine", ("busy_s",)),
+}
+_PAYERS_IN_ORDER = tuple(_PAYERS.get(event, ("", ())) for event in EVENTS)
+
+
 @dataclass(frozen=True, slots=True)
 class EventCost:
-    """Component that pays for an event, and the energy of one; no component for events that only count."""
+    """Component that pays for an event, and the energy of one; no component for events that only count.
+
+    `charges` are the names of what it adds up from, in the component's `ComponentCost.energy_j`.
+    """
 
     component: str | None
     energy_j: float
+    charges: tuple[str, ...]
+
+
+_UNPAID = EventCost(None, 0.0, ())
 
 
 def event_costs(design: Design) -> tuple[EventCost, ...]:
     """Return the cost of each of EVENTS. Without a buffer for partial sums the scratchpad pays for them."""
     scratchpad = None if design.machine else design.scratchpad
-    accumulator = design.accumulator or scratchpad
-    payers = {
-        "matrix_macs": (design.matrix, "macs"),
-        "memory_read_bytes": (design.memory, "read_bytes"),
-        "memory_write_bytes": (design.memory, "write_bytes"),
-        "link_bytes": (design.link, "read_bytes"),
-        "pim_energy_fj": (design.memory, "pim_fj"),
-        "scratchpad_read_bytes": (scratchpad, "read_bytes"),
-        "scratchpad_write_bytes": (scratchpad, "write_bytes"),
-        "accumulator_read_bytes": (accumulator, "read_bytes"),
-        "accumulator_write_bytes": (accumulator, "write_bytes"),
-        **{f"vector_{name}": (design.vector, name) for name in PRIMITIVES},
-        "machine_busy_s": (design.machine, "busy_s"),
+    payers: dict[str, Component | None] = {
+        "": None,
+        "matrix": design.matrix,
+        "vector": design.vector,
+        "memory": design.memory,
+        "link": design.link,
+        "scratchpad": scratchpad,
+        "accumulator": design.accumulator or scratchpad,
+        "machine": design.machine,
     }
     costs = []
-    for event in EVENTS:
-        component, name = payers.get(event, (None, ""))
+    for role, charges in _PAYERS_IN_ORDER:
+        component = payers[role]
         if component is None:
-            costs.append(EventCost(None, 0.0))
+            costs.append(_UNPAID)
         else:
-            costs.append(EventCost(component.name, design.costs[component.name].energy_j.get(name, 0.0)))
+            energies_j = design.costs[component.name].energy_j
+            energy_j = sum([energies_j.get(charge, 0.0) for charge in charges])
+            costs.append(EventCost(component.name, energy_j, charges))
     return tuple(costs)

@@ -105,6 +105,7 @@ def compile_graph(graph: Graph, machine: Machine) -> Compiled:
         for stream in streams.all:
             if repeat > 1:
                 stream.end()
+    streams.charge_commands()
     check_amounts(streams, [m.segment.operator.name for m in mapped])
     return Compiled(streams.builder, tuple(mapped), streams.charges)
 

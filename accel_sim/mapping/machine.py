@@ -13,12 +13,15 @@ from accel_sim.config.units import format_si
 from accel_sim.hardware.component import (
     ChannelModel,
     ComponentSpec,
+    Int64Array,
     MatrixModel,
     MemoryModel,
     PimModel,
     VectorModel,
 )
 from accel_sim.hardware.design import Component, Design, MappingPolicy
+from accel_sim.hardware.dram.energy import Booleans, Traffic, pattern_traffic
+from accel_sim.hardware.dram.patterns import Channels, patterns
 from accel_sim.hardware.pim.device import PimDevice
 
 # The unit of time: every duration is rounded up to 1/1024 cycle of the chip's clock. Cycles of that clock are
@@ -40,6 +43,7 @@ class Channel:
         slowdown: of a transfer in pieces of so many contiguous bytes, reading or writing, over a stream.
         block_ticks: service time of a transfer at command level, from its bytes, those of a piece, and whether
             it writes; None where a bandwidth stands for commands.
+        traffic: what transfers ask in commands, by arrays of the same; None where bytes are charged.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Channel:
     quantum_ticks: int
     slowdown: Callable[[int, bool], float] | None = None
     block_ticks: Callable[[int, int, bool], int] | None = None
+    traffic: Callable[[Int64Array, Int64Array, Booleans], Traffic] | None = None
 
     def ticks(self, count: int, run: int, write: bool) -> int:
         """Return the service time of a transfer of `count` bytes in pieces of `run` contiguous ones."""
@@ -177,7 +182,7 @@ def resolve(design: Design, *, commands: bool = False) -> Machine:
         accumulator_bytes=sums,
         scratchpad_read_bytes_per_cycle=_attribute(scratchpad, "read_bytes_per_cycle"),
         accumulator_bytes_per_cycle=_attribute(accumulator or scratchpad, "write_bytes_per_cycle"),
-        memory_j_per_byte=_energy(costs[design.memory.name].energy_j),
+        memory_j_per_byte=_streaming_j_per_byte(costs[design.memory.name].energy_j, design),
         scratchpad_j_per_byte=_energy(costs[design.scratchpad.name].energy_j),
         pim=_pim(design),
     )
@@ -199,17 +204,42 @@ def _energy(events: Mapping[str, float]) -> float:
     return events.get("read_bytes", 0.0)
 
 
+def _streaming_j_per_byte(events: Mapping[str, float], design: Design) -> float:
+    """Return the energy of reading a byte of many from the memory, whatever the fidelity."""
+    channels = _channels(design)
+    if channels is None:
+        return _energy(events)
+    stream = patterns(channels.preset, False)[-1]
+    burst_j = events.get("read_burst", 0.0) + events.get("burst_io", 0.0)
+    return burst_j / stream.burst_bytes + stream.activate_j_per_byte * events.get("activate_pj", 0.0) * 1e12
+
+
+def _channels(design: Design) -> Channels | None:
+    """Return the channels that the command-level model takes, None where it does not apply."""
+    model = design.memory.kind.model
+    assert isinstance(model, MemoryModel)
+    try:
+        return model.channels(design.memory.spec) if model.channels else None
+    except ValueError:
+        return None
+
+
 def _memory(design: Design, slowest_ticks_per_byte: float, commands: bool) -> Channel:
     """Return the memory's channel, with what its access patterns or its commands take."""
     component = design.memory
     model, spec = component.kind.model, component.spec
     assert isinstance(model, MemoryModel)
     channel = _channel(design, component, slowest_ticks_per_byte)
-    channel = replace(channel, slowdown=partial(model.slowdown, spec))
+    known = _channels(design)
+    channel = replace(
+        channel,
+        slowdown=partial(model.slowdown, spec),
+        traffic=partial(pattern_traffic, known) if known else None,
+    )
     if not commands or model.channels is None:
         return channel
     # Kernels of the command-level model are loaded where they are used.
-    from accel_sim.mapping.memory_blocks import block_s
+    from accel_sim.mapping.memory_blocks import block_s, block_traffic
 
     try:
         channels = model.channels(spec)
@@ -223,7 +253,7 @@ def _memory(design: Design, slowest_ticks_per_byte: float, commands: bool) -> Ch
         ports = count * slowest_ticks_per_byte
         return math.ceil(max(block_s(channels, count, run, write) * ticks_per_s, ports))
 
-    return replace(channel, block_ticks=block_ticks)
+    return replace(channel, block_ticks=block_ticks, traffic=partial(block_traffic, channels))
 
 
 def _channel(design: Design, component: Component, slowest_ticks_per_byte: float) -> Channel:

@@ -13,6 +13,10 @@ from accel_sim.hardware.events import EVENT_INDEX
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Channel, Machine
 from accel_sim.mapping.plan import Place
 
+# Events of a memory's commands: bursts read and written, rows opened, rows kept open.
+BURSTS = (EVENT_INDEX["memory_read_bursts"], EVENT_INDEX["memory_write_bursts"])
+ACTIVATE, OPEN = EVENT_INDEX["memory_activate_pj"], EVENT_INDEX["memory_open_pj"]
+
 Wait = tuple[int, Amount]
 Charges = Mapping[str, Amount]
 # Operations on each element, and how many elements in each variant; the entries are done one after the other.
@@ -33,6 +37,7 @@ class Streams:
         charges: (task, counter, amounts by variant) of every event counted.
         bank_rows: rows of each bank of a memory that computes that weights and cache leave free.
         bank_layouts: how tensors lie that kernels left in the banks, by name.
+        transfers: (task, whether it writes, bytes, contiguous bytes, by variant) of every use of the memory.
         durations: (task, tag, longest time with its result on the way) of every task with a duration or events.
     """
 
@@ -44,6 +49,7 @@ class Streams:
     bank_layouts: dict[str, str] = field(default_factory=dict)
     charges: list[tuple[int, int, Sequence[int]]] = field(default_factory=list)
     durations: list[tuple[int, int, int]] = field(default_factory=list)
+    transfers: list[tuple[int, bool, Sequence[int], Sequence[int]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         b, machine = self.builder, self.machine
@@ -120,7 +126,7 @@ class Streams:
             outside = "link_bytes"
         else:
             outside = "memory_write_bytes" if write else "memory_read_bytes"
-        return self.task(
+        number = self.task(
             stream,
             pipe,
             [channel.ticks(c, r, write) for c, r in zip(counts, runs, strict=True)],
@@ -131,6 +137,25 @@ class Streams:
             loops=loops,
             mark=mark,
         )
+        if place is not Place.LINK:
+            self.transfers.append((number, write, counts, runs))
+        return number
+
+    def charge_commands(self) -> None:
+        """Charge all transfers to and from a memory the commands that they take, if those have prices."""
+        if self.machine.memory.traffic is None or not self.transfers:
+            return
+        tasks, writes, counts, runs = zip(*self.transfers, strict=True)
+        asked = self.machine.memory.traffic(np.array(counts), np.array(runs), np.array(writes)[:, np.newaxis])
+        bursts = asked.bursts.tolist()
+        for task, write, amounts in zip(tasks, writes, bursts, strict=True):
+            self.charges.append((task, BURSTS[write], amounts))
+        for event, joules in ((ACTIVATE, asked.activate_j), (OPEN, asked.open_j)):
+            if joules.any():
+                picojoules = np.rint(joules * 1e12).astype(np.int64).tolist()
+                self.charges += [
+                    (task, event, amounts) for task, amounts in zip(tasks, picojoules, strict=True)
+                ]
 
     def vector_ticks(self, work: VectorWork) -> list[int]:
         """Return the vector unit's time for work done one after the other, in each variant."""

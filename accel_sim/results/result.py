@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 
     from accel_sim.results.plots import Plots
 
+# Causes of energy by the charge of a component, where the charge is named by its unit.
+CAUSES = {
+    "activate_pj": "activation",
+    "read_burst": "read",
+    "write_burst": "write",
+    "burst_io": "io",
+    "open_pj": "open rows",
+    "read_bytes": "read",
+    "write_bytes": "write",
+    "pim_fj": "commands in banks",
+}
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -191,6 +203,29 @@ class Result:
                 parts[cost.component]["dynamic"] += cost.energy_j * float(count)
         return parts
 
+    def energy_causes(self) -> dict[str, dict[str, float]]:
+        """Return joules by component and cause; over causes they add up to `energy_breakdown`.
+
+        A memory priced by its commands has `activation`, `read`, `write` (the arrays), `io`, `open rows`
+        (standby above that with closed ones), `standby` and `refresh`; others are named as the charges are.
+        """
+        parts: dict[str, dict[str, float]] = {name: {} for name in self.design.costs}
+        for cost, count in zip(event_costs(self.design), self.events, strict=True):
+            if cost.component is not None:
+                causes = parts[cost.component]
+                energies_j = self.design.costs[cost.component].energy_j
+                for charge in cost.charges:
+                    cause = CAUSES.get(charge, charge)
+                    joules = energies_j.get(charge, 0.0) * float(count)
+                    causes[cause] = causes.get(cause, 0.0) + joules
+        for name, charges in self.design.costs.items():
+            for cause, power_w in (charges.leakage_parts_w or {"leakage": charges.leakage_w}).items():
+                parts[name][cause] = power_w * self.latency_s
+        return {
+            name: {cause: joules for cause, joules in causes.items() if joules}
+            for name, causes in parts.items()
+        }
+
     def area_breakdown(self) -> dict[str, dict[str, float]]:
         """Return mm2 by component and part; they add up to the area."""
         return {name: dict(cost.area_mm2) for name, cost in self.design.costs.items()}
@@ -249,6 +284,7 @@ class Result:
             "settings": dict(self.settings),
             "metrics": self.metrics(),
             "energy_j": self.energy_breakdown(),
+            "energy_causes_j": self.energy_causes(),
             "area_mm2": self.area_breakdown(),
             "operators": self.operators.to_dict(orient="records"),
             "notes": list(self.notes),

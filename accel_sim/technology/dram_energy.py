@@ -90,10 +90,12 @@ def cost_from_currents(
     )
 
 
-def cost_per_bit(core_pj_per_bit: float, io_pj_per_bit: float, burst_bytes: int) -> DramCost:
-    """Return charges where no currents are known: all hangs on the bits moved, nothing on rows or time."""
+def cost_per_bit(
+    core_pj_per_bit: float, io_pj_per_bit: float, burst_bytes: int, activate_j: float = 0.0
+) -> DramCost:
+    """Return charges where no currents are known: rows and bits cost, time and refreshes do not."""
     burst_j = core_pj_per_bit * _PJ_PER_BIT_TO_J_PER_BYTE * burst_bytes
-    return DramCost(0.0, burst_j, burst_j, 0.0, 0.0, 0.0, io_pj_per_bit * _PJ_PER_BIT_TO_J_PER_BYTE)
+    return DramCost(activate_j, burst_j, burst_j, 0.0, 0.0, 0.0, io_pj_per_bit * _PJ_PER_BIT_TO_J_PER_BYTE)
 
 
 def channel_energy_j(

@@ -193,7 +193,10 @@ def _check_channel(model: ChannelModel, spec: ComponentSpec, cost: ComponentCost
     assert model.bandwidth_bytes_per_s(spec) > 0, f"{given}: no bandwidth"
     assert model.latency_s(spec) >= 0, f"{given}: a negative latency"
     assert model.quantum_bytes(spec) >= 1, f"{given}: an empty quantum"
-    assert {"read_bytes", "write_bytes"} <= cost.energy_j.keys(), f"{given}: bytes have no energy"
+    # A memory with commands charges bursts, any other channel charges bytes, and none both.
+    unit = "burst" if "read_burst" in cost.energy_j else "bytes"
+    moves = {name for name in cost.energy_j if name.partition("_")[0] in ("read", "write")}
+    assert moves == {f"read_{unit}", f"write_{unit}"}, f"{given}: {unit} have no energy"
 
 
 def _check_on_chip(kind: Kind, spec: ComponentSpec, cost: ComponentCost, given: object) -> None:

@@ -49,6 +49,7 @@ def validate(reference: Path | None = None) -> Report:
     bounded = sum(line["roofline_holds"] for line in table)
     inside = sum(line["in_band"] for line in table)
     ratios = [line["cycle_over_tile"] for line in table]
+    energies = [line["energy_cycle_over_tile"] for line in table]
     return Report(
         suite="fidelity",
         reference=str(reference) if reference else REFERENCE.name,
@@ -59,7 +60,8 @@ def validate(reference: Path | None = None) -> Report:
             f"{bounded} of {len(table)} rooflines are below both simulations, {inside} of {len(table)} ratios "
             "of cycle to tile within the band that the access patterns leave.",
             f"cycle / tile is {min(ratios):.3f} to {max(ratios):.3f}: pieces that the table interpolates, "
-            "short transfers that are not streams, refreshes.",
+            f"short transfers that are not streams, refreshes. Energies, not gated: {min(energies):.3f} to "
+            f"{max(energies):.3f}.",
         ),
     )
 
@@ -87,6 +89,8 @@ def _line(row: ReferenceRow) -> dict[str, Any]:
         "memory_share": share,
         "roofline_holds": roofline.latency_s <= tile.latency_s * (1 + ROUNDING)
         and roofline.latency_s * best <= cycle.latency_s * (1 + ROUNDING),
+        "tile_j": tile.energy_j,
+        "energy_cycle_over_tile": cycle.energy_j / tile.energy_j,
         "in_band": lowest - ROUNDING <= ratio <= most + ROUNDING,
     }
 

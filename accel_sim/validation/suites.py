@@ -34,6 +34,10 @@ SUITES: dict[str, Suite] = {
         "accel_sim.validation.dram",
         "Cycles, commands and energy of DRAM channels against DRAMsim3 and Ramulator 2.1, exact.",
     ),
+    "dram_energy": Suite(
+        "accel_sim.validation.dram_energy",
+        "Energy per bit of DRAM commands, streaming and random, beside published figures for whole memories.",
+    ),
     "dram_commands": Suite(
         "accel_sim.validation.dram_commands",
         "Every command of a DRAM channel with its clock and address against the same simulators.",

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accel_sim.engine.access_patterns import AccessStream
+from accel_sim.engine.channel_energy import energy_j
 from accel_sim.engine.channel_run import run_channel
 from accel_sim.hardware.dram import all_presets, load_preset
 from accel_sim.hardware.dram.patterns import TABLE, Channels, efficiency, patterns, streaming_efficiency
@@ -32,15 +33,15 @@ def ideal_clocks(preset, bursts):
 @given(st.sampled_from(PRESETS), st.integers(1, 3000), st.integers(1, 64), st.booleans())
 def test_no_block_is_faster_than_the_pins(preset, bursts, pieces, write):
     run = max(1, bursts // pieces)
-    assert block_clocks(preset, bursts, run, write) >= ideal_clocks(preset, bursts)
+    assert block_clocks(preset, bursts, run, write).clocks >= ideal_clocks(preset, bursts)
 
 
 @BLOCKS
 @given(st.sampled_from(PRESETS), st.integers(1, 2000), st.integers(0, 2000), st.booleans())
 def test_more_bytes_cost_more_but_for_a_stated_anomaly(preset, bursts, more, write):
-    small, large = (block_clocks(preset, count, count, write) for count in (bursts, bursts + more))
+    small, large = (block_clocks(preset, count, count, write).clocks for count in (bursts, bursts + more))
     assert large >= small * (1 - ANOMALY)
-    assert block_clocks(preset, 2 * bursts, 2 * bursts, write) > small
+    assert block_clocks(preset, 2 * bursts, 2 * bursts, write).clocks > small
 
 
 @BLOCKS
@@ -65,9 +66,9 @@ def test_two_runs_cost_at_least_one_of_half_the_bytes(preset, count, run, other,
 def test_streaming_blocks_grow_linearly(preset):
     """Beyond what is simulated exactly so; below it within what a refresh more or less makes of two lengths."""
     most = memory_blocks._MOST_REQUESTS
-    once = block_clocks(preset, most, most, False)
-    assert block_clocks(preset, 7 * most, 7 * most, False) == pytest.approx(7 * once)
-    half = block_clocks(preset, most // 2, most // 2, False)
+    once = block_clocks(preset, most, most, False).clocks
+    assert block_clocks(preset, 7 * most, 7 * most, False).clocks == pytest.approx(7 * once)
+    half = block_clocks(preset, most // 2, most // 2, False).clocks
     resolved = load_preset(preset)
     intervals = ideal_clocks(preset, most // 2) / resolved.refresh_interval
     assert 2 * half == pytest.approx(
@@ -91,7 +92,10 @@ def test_a_block_costs_what_a_plain_run_of_it_again_and_again_costs(preset, runs
     )
     priced = block_clocks(preset, bursts, run_bursts, write)
     # One repetition more or less of a few thousand.
-    assert priced == pytest.approx(plain.total_cycles / times, rel=1.5 / times + 1e-9)
+    assert priced.clocks == pytest.approx(plain.total_cycles / times, rel=1.5 / times + 1e-9)
+    per_block = {cause: joules / times for cause, joules in energy_j(plain).items()}
+    assert priced.energy_j == pytest.approx(per_block, rel=1.5 / times + 1e-9, abs=1e-18)
+    assert 0 <= priced.open_j <= priced.energy_j["background"] * (1 + 1e-12)
 
 
 def ranks(preset):

@@ -1,4 +1,4 @@
-"""Off-chip DRAM, all channels interleaved: sustained rates of a command-level model, or a stated efficiency."""
+"""Off-chip DRAM, all channels interleaved: rates and energy of its commands, or a stated efficiency."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from accel_sim.hardware.component import (
     component,
 )
 from accel_sim.hardware.dram import all_presets
+from accel_sim.hardware.dram import energy as dram_energy
 from accel_sim.hardware.dram.patterns import (
     PRESET_OF_STANDARD,
     Channels,
@@ -71,15 +72,40 @@ def channels(spec: Dram) -> Channels:
 
 
 def cost(spec: Dram, chip: Surroundings) -> ComponentCost:
-    """Return the charges: energy of the bytes moved, and the interfaces' area on the accelerator's die."""
+    """Return the charges: of commands or of bytes moved, and the interfaces' area on the accelerator's die.
+
+    Commands: bursts in the arrays and on the wires, rows opened, standby with open rows, and, as long as the
+    run lasts, standby and refreshes. Bytes, where nothing is known of commands: the standard's energy per bit.
+    A `background_power` stands for all standby and refreshes.
+    """
     standard = dram_cost(spec.standard)
     interfaces = -(-spec.channels * spec.channel_bits // standard.interface_bits)
+    area_mm2 = {"interface": interfaces * dram_interface_area_mm2(spec.standard, chip.node_nm)}
+    area_source = f"interface area: {standard.area_source}"
+    given_w = spec.background_power
+    if spec.efficiency is not None or spec.timing is None:
+        return ComponentCost(
+            energy_j={"read_bytes": standard.energy_j_per_byte, "write_bytes": standard.energy_j_per_byte},
+            area_mm2=area_mm2,
+            leakage_w=given_w or 0.0,
+            sources=(f"energy: {standard.source}", area_source),
+            certainty=weakest(standard.certainty, standard.area_certainty),
+        )
+    charges = dram_energy.charges(spec.timing)
+    background_w = {"standby": charges.standby_w * spec.channels, "refresh": charges.refresh_w * spec.channels}
     return ComponentCost(
-        energy_j={"read_bytes": standard.energy_j_per_byte, "write_bytes": standard.energy_j_per_byte},
-        area_mm2={"interface": interfaces * dram_interface_area_mm2(spec.standard, chip.node_nm)},
-        leakage_w=spec.background_power,
-        sources=(f"energy: {standard.source}", f"interface area: {standard.area_source}"),
-        certainty=weakest(standard.certainty, standard.area_certainty),
+        energy_j={
+            "read_burst": charges.read_j,
+            "write_burst": charges.write_j,
+            "burst_io": charges.io_j,
+            "activate_pj": 1e-12,
+            "open_pj": 1e-12 if given_w is None else 0.0,
+        },
+        area_mm2=area_mm2,
+        leakage_w=sum(background_w.values()) if given_w is None else given_w,
+        leakage_parts_w=background_w if given_w is None else {},
+        sources=(f"energy of commands ({spec.timing}): {charges.source}", area_source),
+        certainty=weakest("assumed", standard.area_certainty),
     )
 
 
@@ -98,8 +124,10 @@ class Dram(ComponentSpec):
     """Off-chip memory seen as one pipe, since addresses interleave over all channels.
 
     What it sustains by access pattern comes from the command-level model of `hardware.dram` (at fidelity `tile`
-    as a table of rates, at `cycle` block by block), unless an `efficiency` is given. Leaves out at both:
-    turnarounds between loads and stores that share the channels.
+    as a table of rates, at `cycle` block by block), and commands and standby cost their energy
+    (`hardware.dram.energy`). With an `efficiency` a byte costs the energy of the standard. Leaves out at both:
+    turnarounds between loads and stores that share the channels, power-down, and the controller's energy
+    where the preset is priced by currents.
 
     Attributes:
         standard: its energy and interface, such as `hbm2e` or `lpddr5`.
@@ -113,7 +141,9 @@ class Dram(ComponentSpec):
             in an idle channel, without the controller's.
         capacity: bytes in all.
         interleave: bytes served to one request before the next has its turn.
-        background_power: refresh and standby power of the devices.
+        background_power: standby and refresh power of all devices, open rows included, in place of the
+            preset's; by default that of its currents, for the ranks of its channels, and none where it has no
+            currents.
     """
 
     type: Literal["dram"] = "dram"
@@ -126,7 +156,7 @@ class Dram(ComponentSpec):
     latency: Seconds | None = None
     capacity: ByteCount
     interleave: ByteCount = Field(default=4096, le=2**24)
-    background_power: Watts = 0.0
+    background_power: Watts | None = None
 
     @field_validator("standard")
     @classmethod

@@ -1,4 +1,4 @@
-"""What a DRAM sustains by access pattern: the summary of the command-level model that coarser models use.
+"""What a DRAM sustains and charges by access pattern: the summary of its commands that coarser models use.
 
 A pattern is how many bursts follow one another in a channel before the address jumps to another row: one is
 random access, many are streaming. `data/patterns.csv` is written by `python -m accel_sim.mapping.memory_blocks`
@@ -55,12 +55,16 @@ class Pattern:
         run_bursts: bursts that follow one another in a channel.
         efficiency: sustained over peak bandwidth.
         latency_s: of a read when nothing else is under way.
+        activate_j_per_byte: of rows opened and closed.
+        open_j_per_byte: standby with open rows, above that with closed ones.
     """
 
     burst_bytes: int
     run_bursts: int
     efficiency: float
     latency_s: float
+    activate_j_per_byte: float
+    open_j_per_byte: float
 
 
 @cache
@@ -77,6 +81,8 @@ def patterns(preset: str, write: bool) -> tuple[Pattern, ...]:
                 run_bursts=int(row["run_bursts"]),
                 efficiency=float(row["efficiency"]),
                 latency_s=float(row["latency_ns"]) * 1e-9,
+                activate_j_per_byte=float(row["activate_pj_per_byte"]) * 1e-12,
+                open_j_per_byte=float(row["open_pj_per_byte"]) * 1e-12,
             )
             for row in csv.DictReader(file)
             if row["preset"] == preset and row["direction"] == ("write" if write else "read")

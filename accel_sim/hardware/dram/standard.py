@@ -117,7 +117,8 @@ class Preset(_Data):
         xor_column: fields that are xor-ed with the column's low bits in turn.
         currents: of a device; None where no data sheet gives them.
         io_pj_per_bit: energy of moving a bit between the device and the controller.
-        core_pj_per_bit: energy of the core's work for a bit, where there are no currents.
+        core_pj_per_bit: energy of the core's reads and writes for a bit, where there are no currents.
+        activate_pj: energy of an activate with its precharge in all devices, where there are no currents.
         energy_source: where these are from.
         policy: the name of a policy of the file, or its values.
     """
@@ -137,6 +138,7 @@ class Preset(_Data):
     currents: Currents | None = None
     io_pj_per_bit: Annotated[float, Field(ge=0, le=1000)] = 0.0
     core_pj_per_bit: Annotated[float, Field(ge=0, le=1000)] | None = None
+    activate_pj: Annotated[float, Field(ge=0, le=1e6)] = 0.0
     energy_source: str = "assumed"
     policy: str | Policy = "default"
 

@@ -83,6 +83,11 @@ class ResolvedPreset:
         return prod(self.counts)
 
     @property
+    def ranks(self) -> int:
+        """Parts of a channel that are refreshed on their own: ranks, or pseudo-channels."""
+        return prod(self.counts[: self.standard.levels.index(_refresh_level(self)) + 1])
+
+    @property
     def tck_s(self) -> float:
         """One clock."""
         return self.preset.tck_ps * 1e-12
@@ -303,7 +308,7 @@ def _check_policy(resolved: ResolvedPreset, document: Document, at: Sequence[str
     if resolved.command("activate_second") and not (policy.activated_first and policy.issue == "one"):
         raise document.error((*at, "policy"), "split activates need activated_first and issue one")
     _check_refresh(resolved, document, at)
-    ranks = prod(resolved.counts[: resolved.standard.levels.index(_refresh_level(resolved)) + 1])
+    ranks = resolved.ranks
     if policy.refresh != "none" and resolved.refresh_interval < ranks:
         raise document.error(
             (*at, "timings"), f"the refresh interval must be at least {ranks}, a clock for each rank"
