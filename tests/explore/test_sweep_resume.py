@@ -10,13 +10,14 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from sweep_files import small
 
 from accel_sim import sweep
 from accel_sim.config import InputError, RunError
-from accel_sim.explore.pool import evaluate_in_pool
+from accel_sim.explore.crew import Crew
 from accel_sim.explore.store import Outcome, Store
 
 LONG = """\
@@ -251,7 +252,11 @@ def test_a_folder_that_cannot_be_is_an_input_error(tmp_path):
 
 
 def test_nothing_to_do_needs_no_pool():
-    assert list(evaluate_in_pool([], None, 2)) == []  # type: ignore[arg-type]
+    def never(*_: object) -> NoReturn:
+        raise AssertionError
+
+    with Crew(never, workers=2, opener=never) as crew:
+        assert not crew.busy
 
 
 def test_a_worker_that_bootstraps_does_not_sweep(tmp_path, monkeypatch):
