@@ -13,6 +13,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import optuna
@@ -54,6 +55,8 @@ class OptunaSampler:
             if parameter.name not in _OURS and isinstance(parameter.default, bool | int | float | str | None)
         ]
         check_settings(name, settings, plain)
+        if name == "gp" and find_spec("torch") is None:
+            raise InputError("search.sampler = gp: needs torch (pip install 'accel_sim[gp]')")
         if name == "cmaes":
             _check_cmaes(space, objectives)
         if name in ("nsga2", "nsga3"):
