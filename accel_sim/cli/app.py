@@ -57,7 +57,9 @@ def _options(
 
 @app.command("list", rich_help_panel=LOOK)
 def list_(
-    kind: Annotated[str, typer.Argument(help="designs, workloads, sweeps, searches, papers, components or suites.")],
+    kind: Annotated[
+        str, typer.Argument(help="designs, workloads, sweeps, searches, papers, components or suites.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Names and descriptions of what is shipped."""

@@ -83,7 +83,9 @@ def test_cmaes_finds_the_best_of_a_space_of_numbers(tmp_path):
 
 @pytest.mark.parametrize("in_flight", [1, 2])
 @pytest.mark.parametrize("sampler", [*MULTI[:-1], "cmaes", pytest.param("gp", marks=needs_torch)])
-def test_a_search_stopped_after_every_batch_and_resumed_is_the_search_that_was_not(tmp_path, sampler, in_flight):
+def test_a_search_stopped_after_every_batch_and_resumed_is_the_search_that_was_not(
+    tmp_path, sampler, in_flight
+):
     budget = 20 if sampler == "gp" else 36
     case = {"budget": budget, "settings": SETTINGS.get(sampler), "in_flight": in_flight}
     if sampler == "gp":
@@ -106,7 +108,8 @@ def test_a_search_stopped_after_every_batch_and_resumed_is_the_search_that_was_n
 @pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
 def test_the_number_of_workers_changes_nothing(tmp_path, sampler):
     one, two = (
-        run(tmp_path / str(n), sampler, budget=30, settings=SETTINGS[sampler], workers=n, in_flight=2) for n in (1, 2)
+        run(tmp_path / str(n), sampler, budget=30, settings=SETTINGS[sampler], workers=n, in_flight=2)
+        for n in (1, 2)
     )
     assert told(one) == told(two)
 

@@ -195,13 +195,14 @@ class Search:
         self._keys: set[str] = set()
         self._seen: set[Codes] = set()
         self._counts = {"duplicates": 0, ILLEGAL: 0, FAILED: 0, "feasible": 0}
+        self._under_way: deque[_Batch] = deque()
         self._dry = False
         self._ended = False
 
     def run(self) -> list[Trial]:
         """Return all trials in order."""
         logged = deque(self.log.read())
-        under_way: deque[_Batch] = deque()
+        under_way = self._under_way
         number = 0
         while True:
             while len(under_way) < self.rules.in_flight and not self._over(number):
@@ -214,7 +215,8 @@ class Search:
                 under_way.append(batch)
             if not under_way:
                 break
-            self._finish(under_way.popleft())
+            self._finish(under_way[0])
+            under_way.popleft()
         self.spent.total = time.perf_counter() - self._begin
         return self.trials
 
@@ -412,11 +414,22 @@ class Search:
         self.spent.sampler += time.perf_counter() - begin
         return result
 
+    def _open(self) -> set[str]:
+        """Return the keys of designs that are being evaluated."""
+        return {
+            candidate.question.key
+            for batch in self._under_way
+            for candidate in batch.candidates
+            if candidate.error is None
+            and candidate.question.key in self._keys
+            and any(task.key not in self._outcomes for task in candidate.question.tasks)
+        }
+
     def _report(self) -> None:
         self.progress(
             SearchProgress(
                 trials=len(self.trials),
-                distinct=len(self._keys & self._first.keys()),
+                distinct=len(self._keys) - len(self._open()),
                 budget=self.rules.budget,
                 duplicates=self._counts["duplicates"],
                 illegal=self._counts[ILLEGAL],

@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import optuna
+from optuna.samplers._ga._base import BaseGASampler
 from optuna.trial import TrialState
 
 from accel_sim.config import InputError
@@ -31,6 +32,8 @@ _CLASSES: dict[str, Callable[..., optuna.samplers.BaseSampler]] = {
     "cmaes": optuna.samplers.CmaEsSampler,
     "gp": optuna.samplers.GPSampler,
 }
+# A genetic sampler's trials are gone through when there are as many as so many populations have.
+GENERATIONS_KEPT = 4
 _OURS = ("seed", "constraints_func")
 # Attributes of a trial that hold its constraints.
 _CONSTRAINT = "constraints:"
@@ -62,6 +65,7 @@ class OptunaSampler:
         if name in ("nsga2", "nsga3"):
             settings = {"population_size": POPULATION, **settings}
         self._make = lambda batch: make(**settings, seed=seed_of(seed, batch))
+        self._objectives = objectives
         self._ignores_limits = name == "cmaes"
         self._space = space
         self._names = [parameter.name for parameter in space.searched]
@@ -77,10 +81,11 @@ class OptunaSampler:
                 self._make(0)
             except (TypeError, ValueError) as error:
                 raise InputError(f"search.settings: {name}: {error}") from None
-            self._study = optuna.create_study(directions=["minimize"] * objectives, sampler=self._make(0))
+            self._study = self._new_study()
 
     def ask(self, batch: int, count: int) -> list[tuple[Code, ...]]:
         """Return the proposals of a sampler made for the batch."""
+        self._forget()
         with _quiet():
             self._study.sampler = self._make(batch)
             trials = [self._study.ask(self._distributions) for _ in range(count)]
@@ -90,9 +95,15 @@ class OptunaSampler:
 
     def offer(self, batch: int, candidates: Sequence[Codes]) -> None:
         """Take candidates as the proposals of a batch."""
+        self._forget()
         for codes in candidates:
             self._study.enqueue_trial(dict(zip(self._names, filled(self._space, codes), strict=True)))
         self.ask(batch, len(candidates))
+        if isinstance(self._study.sampler, BaseGASampler):
+            # A trial whose parameters are given is of no generation, unless it is asked for others.
+            for trial in self._pending[batch]:
+                _ = trial.relative_params
+            self._attributes[batch] |= self._new_attributes()
 
     def tell(self, batch: int, told: Sequence[Told]) -> str:
         """Tell the study; return the attributes that the sampler gave to study and trials."""
@@ -107,6 +118,7 @@ class OptunaSampler:
 
     def replay_ask(self, batch: int, candidates: Sequence[Codes], note: str, offered: bool) -> None:
         """Put back trials that are under way, with the attributes that they had then."""
+        self._forget()
         kept = json.loads(note)
         study = self._study
         for key, value in kept["study"].items():
@@ -136,6 +148,38 @@ class OptunaSampler:
                     study._storage.set_trial_system_attr(trial._trial_id, key, value)
             study._storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, self._costs(result))
 
+    def _new_study(self) -> optuna.Study:
+        return optuna.create_study(directions=["minimize"] * self._objectives, sampler=self._make(0))
+
+    def _forget(self) -> None:
+        """Leave only the last generation and its parents to a genetic sampler, which looks at no other trial.
+
+        It goes through all trials for each proposal, so that its time would grow with their number.
+        """
+        sampler = self._make(0)
+        if not isinstance(sampler, BaseGASampler) or self._pending or self._replayed:
+            return
+        trials = self._study.get_trials(deepcopy=False)
+        if len(trials) < GENERATIONS_KEPT * sampler.population_size:
+            return
+        key, prefix = sampler._get_generation_key(), sampler._get_parent_cache_key_prefix()
+        last = max(trial.system_attrs.get(key, -1) for trial in trials)
+        attributes = self._study._storage.get_study_system_attrs(self._study._study_id)
+        parents = {name: attributes.get(name, []) for name in (f"{prefix}{last}", f"{prefix}{last + 1}")}
+        wanted = {number for numbers in parents.values() for number in numbers}
+        kept = [t for t in trials if t._trial_id in wanted or t.system_attrs.get(key) == last]
+        with _quiet():
+            self._study = self._new_study()
+            for trial in kept:
+                self._study.add_trial(trial)
+        place = {trial._trial_id: number for number, trial in enumerate(kept)}
+        for name, numbers in parents.items():
+            if name in attributes:
+                own = [place[number] for number in numbers]
+                self._study._storage.set_study_system_attr(self._study._study_id, name, own)
+        self._known = {}
+        self._new_attributes()
+
     def _codes(self, parameters: Mapping[str, Any]) -> tuple[Code, ...]:
         return tuple(parameters[name] for name in self._names)
 
@@ -155,7 +199,7 @@ class OptunaSampler:
             if self._worst is None:
                 self._worst = list(result.costs)
             self._worst = [max(pair) for pair in zip(self._worst, result.costs, strict=True)]
-        worst = self._worst or [1.0] * len(self._study.directions)
+        worst = self._worst or [1.0] * self._objectives
         if self._ignores_limits and result.violation > 0:
             return tuple(cost + (abs(cost) or 1.0) * result.violation for cost in worst)
         return tuple(result.costs if result.costs is not None else worst)
