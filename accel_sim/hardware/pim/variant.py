@@ -1,8 +1,8 @@
 """Protocols with other banks, rows and multipliers than their file has.
 
 What follows from the change is scaled: energies of commands that act on all banks with the number of banks,
-activations with the length of a row, multiplications with the multipliers of a bank. All of that is assumed; left
-out are periphery that does not grow with them, timings of longer rows, and the area of the memory's dies.
+activations with the length of a row, multiplications with the multipliers of a bank. All of that is assumed;
+left out are periphery that does not grow with them, timings of longer rows, and the area of the memory's dies.
 """
 
 from __future__ import annotations
