@@ -88,7 +88,7 @@ def run(
     starts: tuple[Start, ...] = (),
     stop_after: int | None = None,
 ) -> list[Trial]:
-    """Return the trials of a search; with `stop_after` it ends as if killed, after so many batches are logged."""
+    """Return the trials of a search; it ends as if killed after `stop_after` batches are logged."""
     limits = [limit.name for limit in goals.limits]
     made = make_sampler(sampler, settings or {}, space, len(goals.objectives), limits, seed)
     folder.mkdir(exist_ok=True)

@@ -12,12 +12,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from search_problems import CHIP, CHIP_PROBLEM, ONE, TWO, Stopped, chip, run, space_of, told
 
 from accel_sim.config import InputError
 from accel_sim.explore.search.driver import FAILED, ILLEGAL, Start
 from accel_sim.explore.search.pareto import dominates
 from accel_sim.explore.search.problem import FunctionProblem
-from search_problems import CHIP, CHIP_PROBLEM, ONE, TWO, Stopped, chip, run, space_of, told
 
 MULTI = ("random", "qmc", "grid", "nsga2", "nsga3", "tpe", "gp")
 ORDERED = space_of({"rows": {"pow2": [1, 16]}, "columns": {"pow2": [1, 16]}, "cache": {"int": [0, 3]}})

@@ -6,13 +6,14 @@ import copy
 import json
 
 import pytest
+from ruamel.yaml import YAML
+
 from accel_sim import search, simulate
 from accel_sim.cli import main
 from accel_sim.config import InputError, zoo
 from accel_sim.explore.search.plan import plan_search
 from accel_sim.explore.search.spec import read_search
 from accel_sim.hardware.design import build_design, load_design
-from ruamel.yaml import YAML
 
 SMALL = {
     "name": "small",
@@ -64,7 +65,7 @@ def test_a_baseline_in_the_space_is_a_candidate_and_others_are_designs_of_their_
 
 def test_metrics_are_those_of_simulate_and_the_mix_is_their_weighted_sum(found):
     trial = next(t for t in found.trials if t.values.get("npu.rows") == 32 and t.kind != "baseline")
-    settings = {path: value for path, value in trial.values.items()}
+    settings = dict(trial.values)
     gemms = simulate("edge_npu", "gemm_sweep", overrides=settings)
     phase = {"workload.phase.phase": "decode", "workload.phase.context": 64}
     decode = simulate("edge_npu", "llama3_2_1b", overrides=settings | phase)
@@ -156,7 +157,10 @@ def test_workload_parameters_are_searched_too(tmp_path):
         ({"fidelity": "tiles"}, "did you mean 'tile'"),
         ({"workloads": [{"workload": "llama3_2_1b", "weigth": 2}]}, "unknown key"),
         ({"workloads": ["llama3_2_1b", "llama3_2_1b"]}, "is there twice"),
-        ({"workloads": [{"workload": "llama3_2_1b", "grid": {"workload.phase.batch": [1]}}]}, "belongs to a sweep"),
+        (
+            {"workloads": [{"workload": "llama3_2_1b", "grid": {"workload.phase.batch": [1]}}]},
+            "belongs to a sweep",
+        ),
         ({"designs": ["edge_npu"]}, "needs 'design' or 'designs'"),
     ],
 )

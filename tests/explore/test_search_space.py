@@ -8,6 +8,10 @@ import random
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from search_problems import space_of
+
 from accel_sim.config import InputError
 from accel_sim.explore.search.domains import read_domain
 from accel_sim.explore.search.expressions import AbsentError, ExpressionError, parse_expression
@@ -20,9 +24,6 @@ from accel_sim.explore.search.pareto import (
     nondominated,
 )
 from accel_sim.explore.search.space import in_order
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from search_problems import space_of
 
 CONDITIONS = ("a > 1", "a + b > 2", "b == 0 or a == 3", "not a == 1")
 CONSTRAINTS = ("a * b <= 4", "c <= a", "a + b + c != 3", "d >= b and d <= 2 * a", "c != 'none'")

@@ -55,7 +55,11 @@ def design_text(problem: SimulatedProblem, result: SearchResult, trial: Trial, n
     data = patched(document.data, readable)
     if not data["mapping"]:
         del data["mapping"]
-    data |= {"name": name, "source": f"search {result.name}, from {document.source}"}
+    data |= {
+        "name": name,
+        "description": f"Design {trial.number} of the search {result.name}",
+        "source": f"search {result.name}, from {document.source}",
+    }
     text = io.StringIO()
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False

@@ -160,7 +160,7 @@ class OptunaSampler:
         if not isinstance(sampler, BaseGASampler) or self._pending or self._replayed:
             return
         trials = self._study.get_trials(deepcopy=False)
-        if len(trials) < GENERATIONS_KEPT * sampler.population_size:
+        if len(trials) < GENERATIONS_KEPT * (sampler.population_size or POPULATION):
             return
         key, prefix = sampler._get_generation_key(), sampler._get_parent_cache_key_prefix()
         last = max(trial.system_attrs.get(key, -1) for trial in trials)
