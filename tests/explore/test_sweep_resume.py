@@ -17,8 +17,10 @@ from sweep_files import small
 
 from accel_sim import sweep
 from accel_sim.config import InputError, RunError
+from accel_sim.explore import worker
 from accel_sim.explore.crew import Crew
 from accel_sim.explore.store import Outcome, Store
+from accel_sim.explore.worker import Simulator
 
 LONG = """\
 name: long
@@ -135,16 +137,19 @@ def test_finished_points_are_on_disk_before_the_sweep_is_over(tmp_path):
 
 
 def test_what_was_interrupted_is_kept(tmp_path, monkeypatch):
-    from accel_sim.explore import sweep as module
+    evaluate = Simulator.__call__
+    left = iter(range(3))
 
-    def interrupt(tasks, shared, workers):
-        yield from ([outcome] for outcome in (module.evaluate(task, shared) for task in tasks[:3]))
-        raise KeyboardInterrupt
+    def interrupted(self, point):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return evaluate(self, point)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_evaluated", interrupt)
+        patch.setattr(Simulator, "__call__", interrupted)
+        patch.setattr(worker, "BATCH_SECONDS", 0.0)
         with pytest.raises(KeyboardInterrupt):
-            sweep(small(tmp_path))
+            sweep(small(tmp_path), workers=1)
     assert sweep(small(tmp_path), workers=1).computed == 1
 
 

@@ -156,7 +156,8 @@ class OptunaSampler:
 
         It goes through all trials for each proposal, so that its time would grow with their number.
         """
-        sampler = self._make(0)
+        with _quiet():
+            sampler = self._make(0)
         if not isinstance(sampler, BaseGASampler) or self._pending or self._replayed:
             return
         trials = self._study.get_trials(deepcopy=False)
