@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from accel_sim.config.errors import AccelSimError, InputError, RunError
+    from accel_sim.explore.search.search import search
     from accel_sim.explore.sweep import sweep
     from accel_sim.hardware.design import Design, load_design
     from accel_sim.results.result import Result
@@ -31,6 +32,7 @@ _HOMES = {
     "Workload": "accel_sim.workload",
     "load_design": "accel_sim.hardware.design",
     "load_workload": "accel_sim.workload",
+    "search": "accel_sim.explore.search.search",
     "simulate": "accel_sim.simulation",
     "sweep": "accel_sim.explore.sweep",
 }
@@ -44,6 +46,7 @@ __all__ = [
     "Workload",
     "load_design",
     "load_workload",
+    "search",
     "simulate",
     "sweep",
 ]

@@ -57,7 +57,9 @@ def _options(
 
 @app.command("list", rich_help_panel=LOOK)
 def list_(
-    kind: Annotated[str, typer.Argument(help="designs, workloads, sweeps, papers, components or suites.")],
+    kind: Annotated[
+        str, typer.Argument(help="designs, workloads, sweeps, searches, papers, components or suites.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Names and descriptions of what is shipped."""
@@ -211,6 +213,28 @@ def sweep(
     from accel_sim.cli import sweep as sweep_
 
     sweep_.sweep(file, workers, output, restart, as_json)
+
+
+@app.command(rich_help_panel=EXPLORE)
+def search(
+    file: Annotated[str, typer.Argument(help="A search file, or the name of a shipped search.")],
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; by default as many as there are cores and work for.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder of the results.")
+    ] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget what was found.")] = False,
+    budget: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Distinct designs, in place of the file's.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="In place of the file's.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The best designs of a space; a killed search goes on where it was."""
+    from accel_sim.cli import search as search_
+
+    search_.search(file, search_.Choices(workers, output, restart, budget, seed), as_json)
 
 
 @app.command(rich_help_panel=TRUST)

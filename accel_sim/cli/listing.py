@@ -48,6 +48,7 @@ KINDS: dict[str, Callable[[], dict[str, str]]] = {
     "designs": _zoo("designs"),
     "workloads": _zoo("workloads"),
     "sweeps": _zoo("sweeps"),
+    "searches": _zoo("searches"),
     "papers": _zoo("papers"),
     "components": _components,
     "suites": _suites,

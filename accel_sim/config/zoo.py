@@ -1,4 +1,4 @@
-"""Where the shipped workloads, designs, sweeps and papers are, and how a name becomes a file."""
+"""Where the shipped workloads, designs, sweeps, searches and papers are, and how a name becomes a file."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from pathlib import Path
 
 from accel_sim.config.errors import InputError, did_you_mean
 
-KINDS = ("workloads", "designs", "sweeps", "papers")
+KINDS = ("workloads", "designs", "sweeps", "searches", "papers")
 # Where the entries of a kind are, if not in a folder of that name.
-_FOLDERS = {"papers": "sweeps/papers"}
+_FOLDERS = {"papers": "sweeps/papers", "searches": "sweeps"}
+# Names of kinds that share the folder of another one.
+_NAMES = {"searches": "search_"}
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -21,7 +23,13 @@ def folder(kind: str) -> Path:
 
 def entries(kind: str) -> dict[str, Path]:
     """Return the shipped files of a kind by name, in alphabetical order."""
-    return {path.stem: path for path in sorted(folder(kind).glob("*.yaml"))}
+    own = _NAMES.get(kind, "")
+    others = tuple(name for other, name in _NAMES.items() if other != kind and folder(other) == folder(kind))
+    return {
+        path.stem: path
+        for path in sorted(folder(kind).glob("*.yaml"))
+        if path.stem.startswith(own) and not path.stem.startswith(others)
+    }
 
 
 def title(path: Path) -> str:
@@ -45,7 +53,11 @@ def find(kind: str, name: str | Path) -> Path:
     if path.is_dir():
         raise InputError(f"{name}: is a folder, not a file")
     hint = did_you_mean(path.stem, known)
-    raise InputError(f"{name}: no such file, and no shipped {kind[:-1]} of that name{hint}")
+    raise InputError(f"{name}: no such file, and no shipped {_singular(kind)} of that name{hint}")
+
+
+def _singular(kind: str) -> str:
+    return "search" if kind == "searches" else kind[:-1]
 
 
 def locate(kind: str, name: str, beside: Path | None) -> Path:

@@ -40,14 +40,16 @@ class WorkloadRow:
 
 def design_row(
     entry: DesignEntry,
-    index: int,
+    place: tuple[Key, ...],
     document: Document,
     sweep_file: Path | None,
     common: tuple[Axis, ...],
     files: list[Path],
 ) -> DesignRow:
-    """Return what a design entry stands for; every file that is read is added to `files`."""
-    place: tuple[Key, ...] = ("designs", index)
+    """Return what a design entry stands for; every file that is read is added to `files`.
+
+    place: of the entry in the document.
+    """
     path = _located(document, "designs", (*place, "design"), entry.design, sweep_file)
     files.append(path)
     own = load_document(path)
@@ -57,20 +59,22 @@ def design_row(
     design = _blamed(document, (*place, "set"), lambda: build_design(own, entry.settings), entry.settings)
     axes = _joined(document, common, read_axes(document, entry.grid, (*place, "grid")), entry.settings)
     for axis in axes:
-        _check_paths(document, axis, own.data, lambda values: build_design(own, {**entry.settings, **values}))
+        check_paths(document, axis, own.data, lambda values: build_design(own, {**entry.settings, **values}))
     return DesignRow(entry.name or design.name, own, entry.settings, axes)
 
 
 def workload_row(
     entry: WorkloadEntry,
-    index: int,
+    place: tuple[Key, ...],
     document: Document,
     sweep_file: Path | None,
     common: tuple[Axis, ...],
     files: list[Path],
 ) -> WorkloadRow:
-    """Return what a workload entry stands for; every file that is read is added to `files`."""
-    place: tuple[Key, ...] = ("workloads", index)
+    """Return what a workload entry stands for; every file that is read is added to `files`.
+
+    place: of the entry in the document.
+    """
     path = _located(document, "workloads", (*place, "workload"), entry.workload, sweep_file)
     files.append(path)
     for name in (*entry.settings, *entry.grid):
@@ -84,9 +88,7 @@ def workload_row(
     axes = _joined(document, common, read_axes(document, entry.grid, (*place, "grid")), entry.settings)
     data = {"workload": load_document(path).data if path.suffix != ".csv" else {}}
     for axis in axes:
-        _check_paths(
-            document, axis, data, lambda values: load_workload(path, overrides=settings | bare(values))
-        )
+        check_paths(document, axis, data, lambda values: load_workload(path, overrides=settings | bare(values)))
     return WorkloadRow(entry.name or workload.name, path, settings, axes, workload)
 
 
@@ -127,13 +129,13 @@ def bare(values: Mapping[str, Any]) -> dict[str, Any]:
     return {path.removeprefix(PREFIX): value for path, value in values.items()}
 
 
-def _check_paths(document: Document, axis: Axis, data: Any, build: Any) -> None:
+def check_paths(document: Document, axis: Axis, data: Any, build: Any) -> None:
     """Refuse an axis with a path that does not exist, whatever its values; wrong values are for the points."""
     try:
         build(next(axis.steps()))
     except UnknownKeyError as error:
         unknown = next((path for path in axis.paths if _is_unknown(build, path, axis)), axis.paths[0])
-        known = [*_dotted(data), *(f"{unknown.rpartition('.')[0]}.{name}" for name in _quoted(str(error)))]
+        known = [*dotted(data), *(f"{unknown.rpartition('.')[0]}.{name}" for name in _quoted(str(error)))]
         raise InputError(
             f"{document.place(axis.place)}: unknown path '{unknown}' in {_source(str(error))}"
             f"{did_you_mean(unknown, known)}"
@@ -163,9 +165,9 @@ def _source(message: str) -> str:
     return message.partition(":")[0].partition(",")[0]
 
 
-def _dotted(data: Any) -> Iterable[str]:
+def dotted(data: Any) -> Iterable[str]:
     """Yield the dotted path of every key of nested mappings."""
     if isinstance(data, dict):
         for key, value in data.items():
             yield str(key)
-            yield from (f"{key}.{path}" for path in _dotted(value))
+            yield from (f"{key}.{path}" for path in dotted(value))

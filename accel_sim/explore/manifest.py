@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,17 +28,9 @@ def now() -> str:
 def manifest(plan: Plan, result: SweepResult, started: str) -> dict[str, Any]:
     """Return what a person needs to make the table again, or to see why another one differs."""
     return {
-        "schema_version": SCHEMA,
-        "name": plan.spec.name,
-        "accel_sim": __version__,
-        "model_sha256": model_text(),
-        "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
-        "platform": platform.platform(),
-        "git": _git_state(),
-        "command_line": sys.argv,
+        **circumstances(plan.spec.name, PACKAGES),
         "sweep": plan.spec.model_dump(mode="json", by_alias=True),
-        "inputs": [{"file": str(path), "sha256": file_hash(path)} for path in plan.files],
+        "inputs": inputs(plan.files),
         "points": {
             "all": len(result.rows),
             "ok": len(result.rows) - result.failed,
@@ -48,6 +41,26 @@ def manifest(plan: Plan, result: SweepResult, started: str) -> dict[str, Any]:
         "started": started,
         "finished": now(),
     }
+
+
+def circumstances(name: str, packages: Sequence[str]) -> dict[str, Any]:
+    """Return the versions of everything that had a hand in a result."""
+    return {
+        "schema_version": SCHEMA,
+        "name": name,
+        "accel_sim": __version__,
+        "model_sha256": model_text(),
+        "python": platform.python_version(),
+        "packages": {package: _version(package) for package in packages},
+        "platform": platform.platform(),
+        "git": _git_state(),
+        "command_line": sys.argv,
+    }
+
+
+def inputs(files: Sequence[Path]) -> list[dict[str, str]]:
+    """Return files with their hashes."""
+    return [{"file": str(path), "sha256": file_hash(path)} for path in files]
 
 
 def _version(package: str) -> str | None:

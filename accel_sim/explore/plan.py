@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from accel_sim.explore.entries import PREFIX, DesignRow, WorkloadRow, bare, desi
 from accel_sim.explore.fingerprint import key_of, text_of_data, text_of_workload
 from accel_sim.explore.grid import Axis, check_size, combinations, read_axes
 from accel_sim.explore.spec import SweepSpec
+from accel_sim.explore.worker import Point
 from accel_sim.hardware.design import Design, build_design
 from accel_sim.results.result import Result
 from accel_sim.simulation import FIDELITIES
@@ -23,7 +24,7 @@ PHASE_COLUMNS = ("phase", "batch", "sequence", "context", "prompt", "output")
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class Row:
     """A design with a workload.
 
     Attributes:
@@ -57,11 +58,17 @@ class Plan:
     """
 
     spec: SweepSpec
-    points: tuple[Point, ...]
+    points: tuple[Row, ...]
     designs: tuple[Document, ...]
     workloads: tuple[Workload, ...]
     files: tuple[Path, ...]
     columns: tuple[str, ...]
+
+    def simulations(self) -> Iterator[Point]:
+        """Yield what there is to simulate."""
+        for row in self.points:
+            if row.error is None:
+                yield Point(row.key, row.design, row.overrides, self.workloads[row.workload])
 
 
 def plan_sweep(spec: SweepSpec, document: Document, sweep_file: Path | None) -> Plan:
@@ -80,9 +87,13 @@ def plan_sweep(spec: SweepSpec, document: Document, sweep_file: Path | None) -> 
     on_design = tuple(axis for axis in axes if not _is_of_workload(document, axis))
     on_workload = tuple(axis for axis in axes if axis not in on_design)
     files = [] if sweep_file is None else [sweep_file]
-    designs = [design_row(e, i, document, sweep_file, on_design, files) for i, e in enumerate(spec.designs)]
+    designs = [
+        design_row(e, ("designs", i), document, sweep_file, on_design, files)
+        for i, e in enumerate(spec.designs)
+    ]
     workloads = [
-        workload_row(e, i, document, sweep_file, on_workload, files) for i, e in enumerate(spec.workloads)
+        workload_row(e, ("workloads", i), document, sweep_file, on_workload, files)
+        for i, e in enumerate(spec.workloads)
     ]
     _check_labels(document, designs, workloads)
     check_size(document, [(*d.axes, *w.axes) for d in designs for w in workloads])
@@ -149,7 +160,7 @@ def _metric_names(design: DesignRow, workload: WorkloadRow) -> tuple[str, ...]:
 
 def _points(
     spec: SweepSpec, designs: list[DesignRow], workloads: list[WorkloadRow]
-) -> tuple[tuple[Point, ...], tuple[Workload, ...]]:
+) -> tuple[tuple[Row, ...], tuple[Workload, ...]]:
     """Return every point, and the workloads they refer to, each once."""
     resolved: dict[Workload, int] = {}
     texts: dict[int, str] = {}
@@ -170,12 +181,12 @@ def _points(
                 }
                 error = problem or fault
                 if error is not None:
-                    points.append(Point(inputs, error=error))
+                    points.append(Row(inputs, error=error))
                     continue
                 if index not in texts:
                     texts[index] = text_of_workload(next(w for w, i in resolved.items() if i == index))
                 key = key_of(data_text, texts[index], spec.fidelity)
-                points.append(Point(inputs, key, number, {**design.settings, **on_design}, index))
+                points.append(Row(inputs, key, number, {**design.settings, **on_design}, index))
     return tuple(points), tuple(resolved)
 
 

@@ -72,8 +72,8 @@ def energy_latency(
         for value in (bound.min, bound.max) if bound else ():
             if value is not None:
                 line(value, color="0.5", linestyle="--", linewidth=1)
-    _scale(axes, "x", [result.metrics[m]["latency_s"] for m in members], "s")
-    _scale(axes, "y", [result.metrics[m]["energy_j"] for m in members], "J")
+    spread_scale(axes, "x", [result.metrics[m]["latency_s"] for m in members], "s")
+    spread_scale(axes, "y", [result.metrics[m]["energy_j"] for m in members], "J")
     axes.set(xlabel="latency", ylabel="energy", title=title)
     axes.legend(fontsize="x-small")
     return axes
@@ -96,8 +96,8 @@ def metric_by_inputs(axes: Axes, result: SweepResult, title: str, members: Seque
     for name, points in lines.items():
         points.sort()
         axes.plot([x for x, _ in points], [y for _, y in points], marker="o", label=name)
-    _scale(axes, "x", [x for points in lines.values() for x, _ in points], "")
-    _scale(axes, "y", [y for points in lines.values() for _, y in points], UNITS.get(metric))
+    spread_scale(axes, "x", [x for points in lines.values() for x, _ in points], "")
+    spread_scale(axes, "y", [y for points in lines.values() for _, y in points], UNITS.get(metric))
     axes.set(xlabel=along, ylabel=metric, title=title)
     axes.legend(fontsize="x-small")
     return axes
@@ -154,7 +154,7 @@ def _describe(row: dict[str, Any], inputs: Sequence[str]) -> str:
     )
 
 
-def _scale(axes: Axes, which: str, values: Sequence[float], unit: str | None = None) -> None:
+def spread_scale(axes: Axes, which: str, values: Sequence[float], unit: str | None = None) -> None:
     """Make an axis logarithmic when its values are positive and span more than a factor of ten."""
     from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 

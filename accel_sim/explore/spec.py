@@ -19,7 +19,7 @@ class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-def _named(key: str) -> BeforeValidator:
+def named(key: str) -> BeforeValidator:
     """Let a bare name stand for an entry that says nothing else."""
     return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
 
@@ -51,7 +51,7 @@ class WorkloadEntry(_Entry):
 
     workload: str
     name: str | None = None
-    phase: Annotated[dict[str, Any], _named("phase")] = Field(default_factory=dict)
+    phase: Annotated[dict[str, Any], named("phase")] = Field(default_factory=dict)
     settings: dict[str, Any] = Field(default_factory=dict, alias="set")
     grid: Grid = Field(default_factory=dict)
 
@@ -103,8 +103,8 @@ class SweepSpec(_Entry):
 
     name: Name
     description: str = ""
-    designs: list[Annotated[DesignEntry, _named("design")]] = Field(min_length=1)
-    workloads: list[Annotated[WorkloadEntry, _named("workload")]] = Field(min_length=1)
+    designs: list[Annotated[DesignEntry, named("design")]] = Field(min_length=1)
+    workloads: list[Annotated[WorkloadEntry, named("workload")]] = Field(min_length=1)
     grid: Grid = Field(default_factory=dict)
     metrics: list[str] = Field(
         default=["latency_s", "energy_j", "power_w", "area_mm2", "utilization", "tokens_per_s"], min_length=1

@@ -74,11 +74,15 @@ class Store:
         Points whose worker died are left out, so that they are tried again: memory may have been short.
         """
         wanted = set(keys)
+        return {key: outcome for key, outcome in self.read_all().items() if key in wanted}
+
+    def read_all(self) -> dict[str, Outcome]:
+        """Return every outcome, but for points whose worker died."""
         found = {}
         with _explained(self.path):
             rows = self._connection.execute("select key, status, metrics, error, seconds from points")
             for key, status, metrics, error, seconds in rows:
-                if key in wanted and status != KILLED:
+                if status != KILLED:
                     found[key] = Outcome(key, status, json.loads(metrics) if metrics else {}, error, seconds)
         return found
 

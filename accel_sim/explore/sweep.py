@@ -12,22 +12,19 @@ from __future__ import annotations
 import json
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from accel_sim.config import InputError, RunError
+from accel_sim.explore.crew import Crew
 from accel_sim.explore.manifest import manifest, now
 from accel_sim.explore.plan import Plan, plan_sweep
-from accel_sim.explore.pool import cores, evaluate_in_pool
 from accel_sim.explore.spec import read_sweep
 from accel_sim.explore.store import FINISHED, Outcome, Store, forget
 from accel_sim.explore.table import SweepResult, tabulate, to_csv, write_if_changed
-from accel_sim.explore.worker import BATCH_SECONDS, Shared, Task, evaluate
-
-# A worker needs about this long before its first point: imports, and kernels from numba's cache.
-WORKER_START_SECONDS = 1.5
+from accel_sim.explore.worker import Simulator
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +69,12 @@ def sweep(
             point that cannot be simulated, is a row with an error instead.
         RunError: the folder cannot be used, or worker processes do not start.
     """
-    if workers is not None and workers < 1:
-        raise InputError(f"workers = {workers}: must be at least 1")
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        raise RunError("a script calls sweep() under if __name__ == '__main__', or with workers=1")
+    check_workers(workers, "sweep()")
     started = now()
     spec, document, path = read_sweep(file)
     plan = plan_sweep(spec, document, path)
     folder = Path(output) if output is not None else spec.folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be a folder of results: {error.strerror}") from None
+    make_folder(folder)
     file_of_points = folder / "points.sqlite"
     if restart:
         forget(file_of_points)
@@ -94,11 +85,31 @@ def sweep(
     return result
 
 
+def check_workers(workers: int | None, call: str) -> None:
+    """Refuse a number of workers that is none, and a script that would start itself again and again."""
+    if workers is not None and workers < 1:
+        raise InputError(f"workers = {workers}: must be at least 1")
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise RunError(f"a script calls {call} under if __name__ == '__main__', or with workers=1")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder of results.
+
+    Raises:
+        InputError: it cannot be one.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be a folder of results: {error.strerror}") from None
+
+
 def _complete(
     plan: Plan, store: Store, workers: int | None, progress: Callable[[Progress], None]
 ) -> tuple[dict[str, Outcome], int]:
     """Return an outcome for every point that can be simulated, and how many were simulated just now."""
-    tasks = {p.key: Task(p.key, p.design, p.overrides, p.workload) for p in plan.points if p.error is None}
+    tasks = {point.key: point for point in plan.simulations()}
     outcomes = store.read(tasks)
     missing = [task for key, task in tasks.items() if key not in outcomes]
     hopeless = sum(point.error is not None for point in plan.points)
@@ -112,38 +123,15 @@ def _complete(
         progress(Progress(done, len(plan.points), failed, computed, time.perf_counter() - begin))
 
     tell()
-    shared = Shared(plan.designs, plan.workloads, plan.spec.fidelity)
-    for batch in _evaluated(missing, shared, workers):
-        store.add(batch)
-        outcomes |= {outcome.key: outcome for outcome in batch}
-        computed += len(batch)
-        tell()
+    with Crew(Simulator(plan.designs, plan.spec.fidelity), workers) as crew:
+        crew.add(missing)
+        while crew.busy:
+            batch = crew.next()
+            store.add(batch)
+            outcomes |= {outcome.key: outcome for outcome in batch}
+            computed += len(batch)
+            tell()
     return outcomes, computed
-
-
-def _evaluated(tasks: Sequence[Task], shared: Shared, workers: int | None) -> Iterator[list[Outcome]]:
-    """Yield outcomes a batch at a time; starts in this process, and takes more when the work is worth it."""
-    most = min(workers or cores(), len(tasks))
-    if workers is not None and most > 1:
-        yield from evaluate_in_pool(tasks, shared, most)
-        return
-    batch: list[Outcome] = []
-    begin = time.perf_counter()
-    for number, task in enumerate(tasks):
-        batch.append(evaluate(task, shared))
-        if time.perf_counter() - begin < BATCH_SECONDS and number + 1 < len(tasks):
-            continue
-        yield batch
-        # The first point also pays for loading kernels.
-        timed = batch[1:] if number + 1 == len(batch) else batch
-        batch = []
-        begin = time.perf_counter()
-        left = tasks[number + 1 :]
-        if most > 1 and timed and left:
-            mean = sum(outcome.seconds for outcome in timed) / len(timed)
-            if mean * len(left) * (1 - 1 / most) > WORKER_START_SECONDS:
-                yield from evaluate_in_pool(left, shared, min(most, len(left)))
-                return
 
 
 def _write(plan: Plan, result: SweepResult, started: str) -> None:

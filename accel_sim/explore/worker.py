@@ -1,4 +1,4 @@
-"""Simulating points, in this process or in one of a pool."""
+"""Evaluating tasks, in this process or in one of a pool."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
-from typing import Any
+from typing import Any, Protocol
 
 from accel_sim.config import AccelSimError, Document
 from accel_sim.config.errors import one_line
@@ -23,61 +23,88 @@ from accel_sim.workload import Workload
 BATCH_SECONDS = 0.5
 
 
+class Task(Protocol):
+    """Something to evaluate, whatever it is; its key is that of its outcome."""
+
+    @property
+    def key(self) -> str:
+        """Content hash: tasks with the same key have the same outcome."""
+
+
+# What is done with a task. It is sent to worker processes once, so it must pickle.
+Evaluate = Callable[[Any], Outcome]
+
+
 @dataclass(frozen=True, slots=True)
-class Task:
-    """A point to simulate: its key, and what to build it from."""
+class Point:
+    """A design with a workload: a task for `Simulator`.
+
+    Attributes:
+        key: content hash.
+        design: number of the document that the design is built from.
+        overrides: of the design.
+        workload: what runs on it.
+    """
 
     key: str
     design: int
     overrides: Mapping[str, Any]
-    workload: int
+    workload: Workload
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
-    """What all tasks refer to by number; sent to a worker once, so that no file is read there."""
+class Simulator:
+    """Simulates points; it holds what they refer to by number, so that no file is read in a worker."""
 
     designs: tuple[Document, ...]
-    workloads: tuple[Workload, ...]
     fidelity: str
 
+    def __call__(self, point: Point) -> Outcome:
+        """Return what becomes of a point; its errors are an outcome too."""
+        return outcome_of(point.key, lambda: self._metrics(point))
 
-def evaluate(task: Task, shared: Shared) -> Outcome:
-    """Return what becomes of a point; its errors are an outcome too."""
+    def _metrics(self, point: Point) -> Mapping[str, float]:
+        design = build_design(self.designs[point.design], point.overrides)
+        return simulate(design, point.workload, fidelity=self.fidelity).metrics()
+
+
+def outcome_of(key: str, metrics_of: Callable[[], Mapping[str, float]]) -> Outcome:
+    """Return the outcome of a calculation of metrics, its error or its time included."""
     start = time.perf_counter()
     metrics: dict[str, float] = {}
     error = None
     try:
-        design = build_design(shared.designs[task.design], task.overrides)
-        result = simulate(design, shared.workloads[task.workload], fidelity=shared.fidelity)
-        metrics = {name: float(value) for name, value in result.metrics().items()}
+        metrics = {name: float(value) for name, value in metrics_of().items()}
     except AccelSimError as problem:
         error = f"{type(problem).__name__}: {problem}"
     except Exception as problem:
         error = one_line(f"{type(problem).__name__}: {problem}")
     return Outcome(
-        task.key, FAILED if error else FINISHED, {} if error else metrics, error, time.perf_counter() - start
+        key, FAILED if error else FINISHED, {} if error else metrics, error, time.perf_counter() - start
     )
 
 
-def evaluate_batch(tasks: Sequence[Task], shared: Shared) -> list[Outcome]:
-    """Return the outcomes of the first tasks, as many as BATCH_SECONDS have room for, at least one."""
+def evaluate_batch(evaluate: Evaluate, tasks: Sequence[Task]) -> list[Outcome]:
+    """Return the outcomes of the first tasks, as many as BATCH_SECONDS have room for, at least one.
+
+    This is what is submitted to an executor that has no workers of ours.
+    """
     outcomes = []
     until = time.perf_counter() + BATCH_SECONDS
     for task in tasks:
-        outcomes.append(evaluate(task, shared))
+        outcomes.append(evaluate(task))
         if time.perf_counter() >= until:
             break
     return outcomes
 
 
-_shared: Shared | None = None
+_evaluate: Evaluate | None = None
 
 
-def start(shared: Shared) -> None:
+def start(evaluate: Evaluate) -> None:
     """Prepare a worker process: Ctrl-C is its parent's business, and it does not outlive its parent."""
-    global _shared  # noqa: PLW0603 (a worker process has one sweep)
-    _shared = shared
+    global _evaluate  # noqa: PLW0603 (a worker process does one thing)
+    _evaluate = evaluate
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -87,10 +114,10 @@ def start(shared: Shared) -> None:
 
 def ready() -> bool:
     """Tell that the worker has started."""
-    return _shared is not None
+    return _evaluate is not None
 
 
 def work(tasks: Sequence[Task]) -> list[Outcome]:
     """Return the outcomes of a batch, in a worker; see `evaluate_batch`."""
-    assert _shared is not None
-    return evaluate_batch(tasks, _shared)
+    assert _evaluate is not None
+    return evaluate_batch(_evaluate, tasks)

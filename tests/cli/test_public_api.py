@@ -18,6 +18,7 @@ DOCUMENTED = {
     "Workload",
     "load_design",
     "load_workload",
+    "search",
     "simulate",
     "sweep",
 }

@@ -10,14 +10,17 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from sweep_files import small
 
 from accel_sim import sweep
 from accel_sim.config import InputError, RunError
-from accel_sim.explore.pool import evaluate_in_pool
+from accel_sim.explore import worker
+from accel_sim.explore.crew import Crew
 from accel_sim.explore.store import Outcome, Store
+from accel_sim.explore.worker import Simulator
 
 LONG = """\
 name: long
@@ -134,16 +137,19 @@ def test_finished_points_are_on_disk_before_the_sweep_is_over(tmp_path):
 
 
 def test_what_was_interrupted_is_kept(tmp_path, monkeypatch):
-    from accel_sim.explore import sweep as module
+    evaluate = Simulator.__call__
+    left = iter(range(3))
 
-    def interrupt(tasks, shared, workers):
-        yield from ([outcome] for outcome in (module.evaluate(task, shared) for task in tasks[:3]))
-        raise KeyboardInterrupt
+    def interrupted(self, point):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return evaluate(self, point)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_evaluated", interrupt)
+        patch.setattr(Simulator, "__call__", interrupted)
+        patch.setattr(worker, "BATCH_SECONDS", 0.0)
         with pytest.raises(KeyboardInterrupt):
-            sweep(small(tmp_path))
+            sweep(small(tmp_path), workers=1)
     assert sweep(small(tmp_path), workers=1).computed == 1
 
 
@@ -251,7 +257,11 @@ def test_a_folder_that_cannot_be_is_an_input_error(tmp_path):
 
 
 def test_nothing_to_do_needs_no_pool():
-    assert list(evaluate_in_pool([], None, 2)) == []  # type: ignore[arg-type]
+    def never(*_: object) -> NoReturn:
+        raise AssertionError
+
+    with Crew(never, workers=2, opener=never) as crew:
+        assert not crew.busy
 
 
 def test_a_worker_that_bootstraps_does_not_sweep(tmp_path, monkeypatch):

@@ -14,9 +14,11 @@ from accel_sim.hardware.component import (
     Surroundings,
     component,
 )
-from accel_sim.hardware.pim.device import PimDevice, pim_device
+from accel_sim.hardware.pim.device import PimDevice
 from accel_sim.hardware.pim.energy import standby_w
 from accel_sim.hardware.pim.protocol import load_protocol
+from accel_sim.hardware.pim.specs import Protocol
+from accel_sim.hardware.pim.variant import Changes, protocol_variant
 from accel_sim.technology import dram as dram_cost
 from accel_sim.technology import dram_interface_area_mm2
 from accel_sim.workload.formats import NumberFormatField, number_format
@@ -24,7 +26,12 @@ from accel_sim.workload.formats import NumberFormatField, number_format
 
 def device(spec: PimMemory) -> PimDevice:
     """Return the memory as kernels see it."""
-    return pim_device(spec.protocol, spec.channels, refresh=spec.refresh)
+    return PimDevice(_protocol(spec), spec.channels, spec.refresh)
+
+
+def _protocol(spec: PimMemory) -> Protocol:
+    changes = Changes(spec.bankgroups, spec.banks_per_group, spec.rows, spec.row_bytes, spec.macs_per_bank)
+    return protocol_variant(spec.protocol, spec.format.name, changes)
 
 
 def peak_macs_per_s(spec: PimMemory) -> dict[str, float]:
@@ -74,6 +81,9 @@ class PimMemory(ComponentSpec):
     Attributes:
         protocol: commands, timings and energies: a shipped protocol or a YAML file.
         format: of what the units multiply.
+        bankgroups, banks_per_group: of a channel; the protocol's where not given, as what follows.
+        rows, row_bytes: of a bank.
+        macs_per_bank: multipliers for `format`; see `hardware.pim.variant`.
         channels: independent channels; kernels are shared over all of them.
         refresh: whether the channels are refreshed while they compute.
         standard: energy and interface of the host's accesses, such as `gddr6`.
@@ -86,6 +96,11 @@ class PimMemory(ComponentSpec):
     type: Literal["pim_memory"] = "pim_memory"
     protocol: str
     format: NumberFormatField = number_format("bf16")
+    bankgroups: Count | None = Field(default=None, le=64)
+    banks_per_group: Count | None = Field(default=None, le=64)
+    rows: Count | None = Field(default=None, le=2**24)
+    row_bytes: ByteCount | None = Field(default=None, le=2**20)
+    macs_per_bank: Count | None = Field(default=None, le=2**12)
     channels: Count = Field(le=2**12)
     refresh: bool = True
     standard: str
@@ -106,6 +121,7 @@ class PimMemory(ComponentSpec):
         if self.format.name not in load_protocol(self.protocol).pim.formats:
             known = ", ".join(load_protocol(self.protocol).pim.formats)
             raise ValueError(f"{self.protocol} does not compute in {self.format.name} (allowed: {known})")
+        _protocol(self)
         return self
 
     @property

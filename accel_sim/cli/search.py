@@ -1,0 +1,194 @@
+"""`accel-sim search`: live progress, and the front with the baselines at the end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from accel_sim.cli.compare import format_metric
+from accel_sim.cli.output import Column, heading, line, print_json, remark, table
+from accel_sim.config.units import format_quantity
+from accel_sim.explore.search.driver import SearchProgress, Trial
+from accel_sim.explore.search.outcome import SearchResult, varied
+from accel_sim.explore.search.search import search as run_search
+
+MOST_ROWS = 20
+PLAIN_INTERVAL_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The options of the command; see `accel_sim.search`."""
+
+    workers: int | None
+    output: Path | None
+    restart: bool
+    budget: int | None
+    seed: int | None
+
+
+def search(file: str, choices: Choices, as_json: bool) -> None:
+    """Run a search; the exit code is 1 when not one design has a result."""
+    with _progress() as progress:
+        result = run_search(
+            file,
+            workers=choices.workers,
+            output=choices.output,
+            restart=choices.restart,
+            budget=choices.budget,
+            seed=choices.seed,
+            progress=progress,
+        )
+    if as_json:
+        print_json(_as_data(result))
+    else:
+        _print(result)
+    failed = [trial for trial in result.trials if trial.status == "failed"]
+    if failed:
+        remark(f"{result.count()['failed']} designs failed, the first with {failed[0].error}")
+    if all(trial.score is None for trial in result.trials):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[SearchProgress], None]]:
+    """Give a function that shows progress: a bar on a terminal, a line every few seconds elsewhere."""
+    if not sys.stderr.isatty():
+        yield _plain_progress()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    parts = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Bar(*parts, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda p: bar.update(task, completed=p.distinct, total=p.budget, description=_told(p))
+
+
+def _plain_progress() -> Callable[[SearchProgress], None]:
+    last = time.perf_counter()
+
+    def show(progress: SearchProgress) -> None:
+        nonlocal last
+        if time.perf_counter() - last >= PLAIN_INTERVAL_S:
+            last = time.perf_counter()
+            rate = progress.distinct / progress.seconds if progress.seconds else 0.0
+            left = f", {(progress.budget - progress.distinct) / rate:.0f} s left" if rate else ""
+            remark(f"{progress.distinct} of {progress.budget} designs, {_told(progress)}{left}")
+
+    return show
+
+
+def _told(progress: SearchProgress) -> str:
+    rate = progress.distinct / progress.seconds if progress.seconds else 0.0
+    counts = ((progress.duplicates, "repeated"), (progress.illegal, "illegal"), (progress.failed, "failed"))
+    others = "".join(f", {count} {name}" for count, name in counts if count)
+    return (
+        f"{progress.feasible} feasible{others}, front {progress.front}, "
+        f"hypervolume {progress.hypervolume:.4g}, {rate:.3g} designs/s"
+    )
+
+
+def _as_data(result: SearchResult) -> dict[str, Any]:
+    rows = {row["trial"]: row for row in result.rows}
+    return {
+        "name": result.name,
+        "folder": str(result.folder),
+        "sampler": result.sampler,
+        **result.count(),
+        "computed": result.computed,
+        "hypervolume": result.hypervolume,
+        "reference_point": result.reference,
+        "columns": list(result.columns),
+        "front": [rows[trial.number] for trial in result.front],
+        "baselines": [
+            {**rows[trial.number], "beaten_by": [better.number for better in result.beaten_by(trial)]}
+            for trial in result.baselines
+        ],
+    }
+
+
+def _print(result: SearchResult) -> None:
+    counts = result.count()
+    others = "".join(
+        f", {counts[name]} {said}"
+        for name, said in (("duplicates", "proposed again"), ("illegal", "illegal"), ("failed", "failed"))
+        if counts[name]
+    )
+    line(
+        f"{result.name}: {counts['distinct']} designs by {result.sampler}{others}; "
+        f"{counts['feasible']} within the limits, {result.computed} simulations now"
+    )
+    front = list(result.front)
+    shown = front
+    if len(front) > MOST_ROWS:
+        shown = [front[i * (len(front) - 1) // (MOST_ROWS - 1)] for i in range(MOST_ROWS)]
+    some = f", {len(shown)} of them here" if len(shown) < len(front) else ""
+    heading(f"front: {len(front)} designs{some}")
+    paths = varied([*shown, *result.baselines], result.searched)
+    _table(result, shown, paths, lambda trial: trial.name)
+    if result.baselines:
+        heading("baselines")
+        _table(result, list(result.baselines), paths, lambda trial: trial.name)
+        for trial in result.baselines:
+            line(f"{trial.name}: {_verdict(result, trial)}")
+    line("")
+    for name in ("table.csv", "best", "pareto.png", "manifest.json"):
+        if (result.folder / name).exists():
+            line(str(result.folder / name))
+
+
+def _verdict(result: SearchResult, trial: Trial) -> str:
+    if trial.score is None:
+        return f"no result: {trial.error}"
+    outside = "" if trial.feasible else "beyond the limits; "
+    if any(trial.key == other.key for other in result.front):
+        return f"{outside}on the front"
+    better = len(result.beaten_by(trial))
+    return f"{outside}dominated by {better} designs of the front" if better else f"{outside}not dominated"
+
+
+def _table(result: SearchResult, trials: list[Trial], paths: list[str], name: Callable[[Trial], str]) -> None:
+    goals = (*result.goals.names, *(limit.name for limit in result.goals.limits))
+    goals = tuple(dict.fromkeys(goals))
+    columns = [Column("trial"), Column("baseline"), *(Column(name) for name in _short_names(paths))]
+    columns += [Column(goal, number=True) for goal in goals]
+    rows = []
+    for trial in trials:
+        values: dict[str, float] = {}
+        if trial.score is not None:
+            values = dict(zip((limit.name for limit in result.goals.limits), trial.score.limited, strict=True))
+            values |= dict(zip(result.goals.names, trial.score.values, strict=True))
+        rows.append(
+            [
+                str(trial.number),
+                name(trial),
+                *(_short(trial.values.get(path), result.parameters[path]) for path in paths),
+                *(format_metric(goal, values[goal]) if goal in values else "" for goal in goals),
+            ]
+        )
+    table(columns, rows)
+
+
+def _short(value: object, column: str) -> str:
+    """Return a value of a parameter with the unit that its column names."""
+    if value is None:
+        return ""
+    dimension = column.partition(" [")[2].rstrip("]")
+    if dimension and isinstance(value, int | float):
+        return format_quantity(value if dimension == "bytes" else float(f"{value:.5g}"), dimension)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _short_names(paths: list[str]) -> list[str]:
+    """Return the last parts of paths, with what stands before where that is not enough."""
+    last = [path.rpartition(".")[2] for path in paths]
+    return [name if last.count(name) == 1 else path for name, path in zip(last, paths, strict=True)]

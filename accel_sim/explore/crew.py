@@ -1,0 +1,185 @@
+"""A crew evaluates tasks: in this process while that is quick, in a pool when the work is worth one.
+
+A pool survives its workers: what a dead worker had in hand is done again. Whose task killed it nobody can say,
+so all that was in flight goes through a pool of one worker, task by task; a task that is alone when its worker
+dies has killed it twice, and is given up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from contextlib import ExitStack
+from types import TracebackType
+
+from accel_sim.explore.pool import Opener, Submit, cores, local_pool
+from accel_sim.explore.store import KILLED, Outcome
+from accel_sim.explore.worker import BATCH_SECONDS, Evaluate, Task, evaluate_batch
+
+LARGEST_BATCH = 256
+# A worker needs about this long before its first point: imports, and kernels from numba's cache.
+WORKER_START_SECONDS = 1.5
+
+
+class Crew:
+    """Evaluates tasks; outcomes come back in no particular order.
+
+        with Crew(evaluate, workers) as crew:
+            crew.add(tasks)
+            while crew.busy:
+                outcomes = crew.next()
+
+    Args:
+        evaluate: what is done with a task.
+        workers: 1 stays in this process; by default one for each core, when the work is worth it.
+        opener: of the pool.
+    """
+
+    def __init__(self, evaluate: Evaluate, workers: int | None = None, opener: Opener = local_pool) -> None:
+        self._evaluate = evaluate
+        self._opener = opener
+        self._asked = workers
+        self._most = workers or cores()
+        self._todo: deque[Task] = deque()
+        self._running: dict[Future[list[Outcome]], list[Task]] = {}
+        self._suspects: list[Task] = []
+        self._stack = ExitStack()
+        self._submit: Submit | None = None
+        self._width = 1
+        self._done, self._seconds = 0, 0.0
+        self._warm = False
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    @property
+    def busy(self) -> bool:
+        """Whether there are outcomes to come."""
+        return bool(self._todo or self._running or self._suspects)
+
+    def add(self, tasks: Iterable[Task]) -> None:
+        """Take tasks; a pool that is open begins with them at once."""
+        self._todo.extend(tasks)
+        if self._submit is not None and not self._suspects:
+            self._fill()
+
+    def next(self, expected: int = 0) -> list[Outcome]:
+        """Return some outcomes, at least one; there must be tasks.
+
+        Args:
+            expected: tasks that will be added later, for the question whether a pool is worth while.
+
+        Raises:
+            RunError: worker processes cannot be started.
+        """
+        if self._submit is None and not self._suspects:
+            width = min(self._most, len(self._todo) + expected)
+            if not self._worth_a_pool(width, len(self._todo) + expected):
+                return self._here()
+            self._open(width)
+        while True:
+            if not self._suspects:
+                self._fill()
+            if not self._running:
+                return self._alone()
+            outcomes = self._finished()
+            if outcomes:
+                return outcomes
+
+    def _worth_a_pool(self, width: int, left: int) -> bool:
+        if width <= 1:
+            return False
+        if self._asked is not None:
+            return True
+        return self._done > 0 and self._mean * left * (1 - 1 / width) > WORKER_START_SECONDS
+
+    @property
+    def _mean(self) -> float:
+        """Seconds of a task."""
+        return self._seconds / self._done
+
+    def _here(self) -> list[Outcome]:
+        # The first task also pays for loading kernels, so it stands alone and does not count.
+        batch = list(self._todo) if self._warm else [self._todo[0]]
+        outcomes = evaluate_batch(self._evaluate, batch)
+        for _ in outcomes:
+            self._todo.popleft()
+        if self._warm:
+            self._count(outcomes)
+        self._warm = True
+        return outcomes
+
+    def _count(self, outcomes: list[Outcome]) -> None:
+        self._done += len(outcomes)
+        self._seconds += sum(outcome.seconds for outcome in outcomes)
+
+    def _open(self, width: int) -> None:
+        self._submit = self._stack.enter_context(self._opener(self._evaluate, width))
+        self._width = width
+
+    def _close(self) -> None:
+        self._submit = None
+        self._stack.close()
+
+    def _fill(self) -> None:
+        """Keep two batches for each worker in flight."""
+        assert self._submit is not None
+        while self._todo and len(self._running) < 2 * self._width:
+            batch = [self._todo.popleft() for _ in range(self._batch_size())]
+            try:
+                self._running[self._submit(batch)] = batch
+            except BrokenExecutor:
+                self._suspects += batch
+                return
+
+    def _batch_size(self) -> int:
+        """Return how many tasks to send: half a second of them, fewer towards the end so that all stay busy."""
+        left = len(self._todo)
+        share = math.ceil(left / (2 * self._width))
+        wanted = math.ceil(BATCH_SECONDS / max(self._mean, 1e-6)) if self._done else 4
+        return max(1, min(wanted, share, LARGEST_BATCH))
+
+    def _finished(self) -> list[Outcome]:
+        """Return the outcomes of the batches that end next; those of a broken pool become suspects."""
+        done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        collected: list[Outcome] = []
+        for future in done:
+            batch = self._running.pop(future)
+            try:
+                outcomes = future.result()
+            except BrokenExecutor:
+                self._suspects += batch
+                continue
+            # A batch stops when its time is up; the rest takes its place at the front.
+            self._todo.extendleft(reversed(batch[len(outcomes) :]))
+            self._count(outcomes)
+            collected += outcomes
+        return collected
+
+    def _alone(self) -> list[Outcome]:
+        """Return the outcome of one suspect; a pool that breaks over it is its second, and it is given up."""
+        if self._width > 1 or self._submit is None:
+            self._reopen(1)
+        assert self._submit is not None
+        task = self._suspects.pop(0)
+        try:
+            outcomes = self._submit([task]).result()
+        except BrokenExecutor:
+            outcomes = [Outcome(task.key, KILLED, {}, "WorkerKilled: its worker process died twice", 0.0)]
+            self._close()
+        if not self._suspects:
+            self._close()
+            if self._todo and self._most > 1:
+                self._open(min(self._most, len(self._todo)))
+        return outcomes
+
+    def _reopen(self, width: int) -> None:
+        self._close()
+        self._open(width)

@@ -1,0 +1,129 @@
+"""What a search found: its trials as a table, the front, the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accel_sim.explore.search.driver import BASELINE, FAILED, ILLEGAL, Spent, Trial
+from accel_sim.explore.search.goals import Goals
+from accel_sim.explore.search.pareto import as_rows, dominates, nondominated
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        name: of the search.
+        folder: where its files are.
+        sampler: that proposed, `auto` resolved.
+        goals: what it was after.
+        trials: every proposal in order, baselines first.
+        parameters: columns of the parameters, by path.
+        searched: paths that samplers choose; the other parameters follow from them.
+        metrics: metrics that are columns of the table.
+        hypervolume, reference: what the front dominates, and below which point, all costs to be minimised; None
+            where nothing is feasible.
+        computed: tasks that this call evaluated; the others were there already.
+        spent: seconds of the driver.
+    """
+
+    name: str
+    folder: Path
+    sampler: str
+    goals: Goals
+    trials: tuple[Trial, ...]
+    parameters: Mapping[str, str]
+    searched: tuple[str, ...]
+    metrics: tuple[str, ...]
+    hypervolume: float
+    reference: tuple[float, ...] | None
+    computed: int
+    spent: Spent
+
+    @cached_property
+    def front(self) -> tuple[Trial, ...]:
+        """Feasible trials that no other one beats, each design once, by the first objective."""
+        found = [t for t in self.trials if t.feasible and not t.repeated]
+        costs = as_rows([t.score.costs for t in found if t.score is not None], len(self.goals.objectives))
+        kept = [t for t, stays in zip(found, nondominated(costs), strict=True) if stays]
+        return tuple(sorted(kept, key=lambda t: (t.score.costs if t.score else (), t.number)))
+
+    @property
+    def baselines(self) -> tuple[Trial, ...]:
+        """The baselines, in the order of the file."""
+        return tuple(trial for trial in self.trials if trial.kind == BASELINE)
+
+    def beaten_by(self, baseline: Trial) -> tuple[Trial, ...]:
+        """Return the designs of the front that are nowhere worse than a baseline and somewhere better."""
+        if baseline.score is None:
+            return ()
+        own = baseline.score.costs
+        return tuple(t for t in self.front if t.score is not None and dominates(t.score.costs, own))
+
+    def count(self) -> dict[str, int]:
+        """Return how many trials there are of each sort; `distinct` counts designs that are no baselines."""
+        own = {t.key for t in self.trials if t.status != ILLEGAL} - {t.key for t in self.baselines}
+        return {
+            "trials": len(self.trials),
+            "distinct": len(own),
+            "duplicates": sum(t.repeated and t.status != ILLEGAL for t in self.trials),
+            "illegal": sum(t.status == ILLEGAL for t in self.trials),
+            "failed": sum(t.status == FAILED and not t.repeated for t in self.trials),
+            "feasible": sum(t.feasible and not t.repeated for t in self.trials),
+            "front": len(self.front),
+        }
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the table."""
+        goals = [*self.goals.names, *(limit.name for limit in self.goals.limits)]
+        return tuple(
+            dict.fromkeys(
+                (
+                    *("trial", "batch", "kind", "name"),
+                    *self.parameters.values(),
+                    *goals,
+                    *self.metrics,
+                    *("status", "feasible", "front", "violation", "same_as_trial", "error"),
+                )
+            )
+        )
+
+    @cached_property
+    def rows(self) -> tuple[dict[str, Any], ...]:
+        """A dict for each trial with all of `columns`; None where there is no value."""
+        front = {trial.number for trial in self.front}
+        return tuple(self._row(trial, front) for trial in self.trials)
+
+    def _row(self, trial: Trial, front: set[int]) -> dict[str, Any]:
+        row: dict[str, Any] = dict.fromkeys(self.columns)
+        row |= {"trial": trial.number, "batch": trial.batch, "kind": trial.kind, "name": trial.name or None}
+        row |= {column: trial.values.get(path) for path, column in self.parameters.items()}
+        row |= {name: trial.metrics.get(name) for name in self.metrics}
+        if trial.score is not None:
+            row |= dict(zip(self.goals.names, trial.score.values, strict=True))
+            row |= dict(zip((limit.name for limit in self.goals.limits), trial.score.limited, strict=True))
+            row |= {"feasible": trial.feasible, "front": trial.number in front}
+        row |= {"status": trial.status, "violation": trial.violation, "error": trial.error}
+        row["same_as_trial"] = trial.first if trial.repeated else None
+        return row
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The table as a pandas frame."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.rows), columns=list(self.columns))
+
+
+def varied(trials: Sequence[Trial], paths: Sequence[str]) -> list[str]:
+    """Return the paths that tell trials apart."""
+    return [path for path in paths if len({str(trial.values.get(path)) for trial in trials}) > 1]
