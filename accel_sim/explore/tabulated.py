@@ -8,7 +8,7 @@
 What a column is, is said by the caller; else by `columns` of the `manifest.json` beside the table, `inputs` and
 `metrics`; else by its name and place: a metric ends in a unit (`_s`, `_ns`, `_cycles`, `_pj`, `_w`, `_mm2`, or a
 rate such as `tokens_per_s`), inputs stand before the first metric, and columns of the record (`trial`, `sampler`,
-`seed`, `error` and such) are neither.
+`seed`, `error` and such) are neither. `batch` is the batch of a workload, except in a table of trials.
 """
 
 from __future__ import annotations
@@ -31,7 +31,22 @@ ORDERS = ("trial", "number", "evaluation", "step", "generation", "iteration")
 SAMPLERS = ("sampler", "algorithm", "agent")
 TIMES = ("seconds", "cpu_s", "wall_s")
 RECORD = frozenset(
-    {*ORDERS, *SAMPLERS, *TIMES, "seed", "run", "key", "status", "state", "feasible", "error", "index", "id"}
+    (
+        *ORDERS,
+        *SAMPLERS,
+        *TIMES,
+        "kind",
+        "name",
+        "seed",
+        "run",
+        "key",
+        "id",
+        "index",
+        "status",
+        "state",
+        "error",
+    )
+    + ("feasible", "front", "violation", "same_as_trial")
 )
 UNITS = ("s", "ms", "us", "ns", "ps", "cycles", "j", "mj", "uj", "nj", "pj", "w", "mw", "mm2", "um2")
 UNITLESS = frozenset({"utilization", "edp"})
@@ -175,10 +190,7 @@ def read_table(
         wanted = f"has no {TABLE}" if path.is_dir() else "no such file or folder"
         raise InputError(f"{path}: {wanted}")
     header, lines = _cells(file)
-    columns = {
-        name: tuple(_value(cells[i]) for _, cells in lines)
-        for i, name in enumerate(header)
-    }
+    columns = {name: tuple(_value(cells[i]) for _, cells in lines) for i, name in enumerate(header)}
     return make_table(
         columns,
         source=str(file),
@@ -238,13 +250,16 @@ def _metrics_by_name(values: Mapping[str, Sequence[Any]]) -> list[str]:
 def _names_a_metric(name: str) -> bool:
     """Tell whether a name ends in a unit or is a rate."""
     stem, _, unit = name.lower().rpartition("_")
-    return name not in RECORD and ((stem != "" and unit in UNITS) or "_per_" in name.lower() or name in UNITLESS)
+    return name not in RECORD and (
+        (stem != "" and unit in UNITS) or "_per_" in name.lower() or name in UNITLESS
+    )
 
 
 def _inputs_by_place(values: Mapping[str, Sequence[Any]], metrics: Sequence[str]) -> list[str]:
     names = list(values)
     before = names[: min(names.index(name) for name in metrics)]
-    return [name for name in before if name not in RECORD]
+    of_trials = {"batch"} if "trial" in names else set()
+    return [name for name in before if name not in RECORD | of_trials]
 
 
 def _manifest_roles(path: Path) -> dict[str, list[str]]:

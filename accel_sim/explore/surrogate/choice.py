@@ -120,9 +120,7 @@ def losses(predictions: Mapping[str, np.ndarray], y: np.ndarray) -> dict[str, fl
     """Return the root-mean-square error of each kind, in logarithms where all values are positive."""
     log = y.min() > 0
     return {
-        kind: float(
-            np.sqrt(np.mean((np.log(np.maximum(p, 1e-300) / y) if log else p - y) ** 2))
-        )
+        kind: float(np.sqrt(np.mean((np.log(np.maximum(p, 1e-300) / y) if log else p - y) ** 2)))
         for kind, p in predictions.items()
     }
 

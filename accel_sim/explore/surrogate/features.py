@@ -88,7 +88,9 @@ def encode(code: Encoding, columns: Mapping[str, Sequence[Any]]) -> np.ndarray:
     blocks = []
     for feature in code.features:
         if feature.name not in columns:
-            raise InputError(f"the designs do not say their '{feature.name}'{did_you_mean(feature.name, columns)}")
+            raise InputError(
+                f"the designs do not say their '{feature.name}'{did_you_mean(feature.name, columns)}"
+            )
         values = columns[feature.name]
         blocks.append(_levels(feature, values) if feature.levels else _numbers(feature, values))
     return np.ascontiguousarray(np.hstack(blocks))
@@ -105,7 +107,9 @@ def _feature(name: str, values: Sequence[Any]) -> Feature:
     log = bool(numbers.min() > 0 and numbers.max() >= WIDE * numbers.min())
     numbers = np.log2(numbers) if log else numbers
     deviation = float(numbers.std())
-    return Feature(name, dimension, (), log, float(numbers.mean()), deviation or 1.0, len(present) < len(values))
+    return Feature(
+        name, dimension, (), log, float(numbers.mean()), deviation or 1.0, len(present) < len(values)
+    )
 
 
 def _common_dimension(values: Sequence[Any]) -> str | None:
@@ -147,6 +151,8 @@ def _levels(feature: Feature, values: Sequence[Any]) -> np.ndarray:
     for row, value in enumerate(values):
         level = place.get(hashable(value))
         if level is None:
-            raise InputError(f"{feature.name} = {value}: is not known{did_you_mean(str(value), map(str, place))}")
+            raise InputError(
+                f"{feature.name} = {value}: is not known{did_you_mean(str(value), map(str, place))}"
+            )
         out[row, level] = 1.0
     return out

@@ -129,9 +129,7 @@ def _unlikeliness(logs: np.ndarray, squares: np.ndarray, target: np.ndarray) -> 
     factor = cho_factor(whole, lower=True)
     weights = cho_solve(factor, target)
     likelihood = (
-        -0.5 * target @ weights
-        - np.log(np.diag(factor[0])).sum()
-        - 0.5 * len(target) * math.log(2.0 * math.pi)
+        -0.5 * target @ weights - np.log(np.diag(factor[0])).sum() - 0.5 * len(target) * math.log(2.0 * math.pi)
     )
     inner = np.outer(weights, weights) - cho_solve(factor, np.eye(len(target)))
     by_lengths = variance * inverse * np.tensordot(squares, inner * slope, 2)

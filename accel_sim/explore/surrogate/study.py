@@ -100,9 +100,7 @@ def study(
         part = some(designs, np.sort(keep))
     rows = [row for metric in part.metrics for row in _errors(part, metric, kinds, seed)]
     curve = [
-        row
-        for metric in part.metrics
-        for row in _curve(part, metric, model.models[metric].kind, seed, repeats)
+        row for metric in part.metrics for row in _curve(part, metric, model.models[metric].kind, seed, repeats)
     ]
     return Study(
         source=designs.source,

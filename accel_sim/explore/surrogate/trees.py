@@ -55,9 +55,7 @@ def _sums(x, offset, roots, feature, threshold, left, right, value):
 def predict_trees(trees: Trees, x: np.ndarray) -> np.ndarray:
     """Return float64[n], for float64[n, f]."""
     t = trees
-    return _sums(
-        x.astype(np.float32), t.offset, t.roots, t.feature, t.threshold, t.left, t.right, t.value
-    )
+    return _sums(x.astype(np.float32), t.offset, t.roots, t.feature, t.threshold, t.left, t.right, t.value)
 
 
 def extra_trees(x: np.ndarray, y: np.ndarray, groups: np.ndarray, seed: int) -> Trees:
