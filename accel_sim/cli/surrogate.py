@@ -64,9 +64,7 @@ def _print(data: dict[str, Any]) -> None:
     if data["studied"] < data["designs"]:
         line(f"errors are those of {data['studied']} designs chosen at random")
     if data["disagreement_pct"]:
-        line(
-            f"rows of one design differ by up to {data['disagreement_pct']:.3g} %, which no model of it can tell"
-        )
+        line(f"rows of one design differ by up to {data['disagreement_pct']:.3g} %, which no model can tell")
     line(f"inputs: {', '.join(data['inputs'])}")
     for metric, kind in data["models"].items():
         heading(f"{metric}: {kind}")

@@ -5,10 +5,10 @@
     known = tabulated_designs(by_trace["random"])
     known.evaluate(known.candidates[0])                 # metrics by name
 
-What a column is, is said by the caller; else by `columns` of the `manifest.json` beside the table, `inputs` and
-`metrics`; else by its name and place: a metric ends in a unit (`_s`, `_ns`, `_cycles`, `_pj`, `_w`, `_mm2`, or a
-rate such as `tokens_per_s`), inputs stand before the first metric, and columns of the record (`trial`, `sampler`,
-`seed`, `error` and such) are neither. `batch` is the batch of a workload, except in a table of trials.
+What a column is, is said by the caller; else by `columns` of the `manifest.json` beside it, with `inputs` and
+`metrics`; else by its name and place: a metric ends in a unit (`_s`, `_ns`, `_cycles`, `_pj`, `_w`, `_mm2`, or is
+a rate such as `tokens_per_s`), inputs stand before the first metric, and columns of the record (`trial`,
+`sampler`, `seed`, `error` and such) are neither. `batch` is that of a workload, except in a table of trials.
 """
 
 from __future__ import annotations
@@ -30,24 +30,8 @@ TABLE, MANIFEST = "table.csv", "manifest.json"
 ORDERS = ("trial", "number", "evaluation", "step", "generation", "iteration")
 SAMPLERS = ("sampler", "algorithm", "agent")
 TIMES = ("seconds", "cpu_s", "wall_s")
-RECORD = frozenset(
-    (
-        *ORDERS,
-        *SAMPLERS,
-        *TIMES,
-        "kind",
-        "name",
-        "seed",
-        "run",
-        "key",
-        "id",
-        "index",
-        "status",
-        "state",
-        "error",
-    )
-    + ("feasible", "front", "violation", "same_as_trial")
-)
+OUTCOMES = ("status", "state", "error", "feasible", "front", "violation", "same_as_trial")
+RECORD = frozenset({*ORDERS, *SAMPLERS, *TIMES, *OUTCOMES, "kind", "name", "seed", "run", "key", "id", "index"})
 UNITS = ("s", "ms", "us", "ns", "ps", "cycles", "j", "mj", "uj", "nj", "pj", "w", "mw", "mm2", "um2")
 UNITLESS = frozenset({"utilization", "edp"})
 
@@ -178,7 +162,8 @@ def read_table(
 
     Args:
         path: a folder with `table.csv`, or the file.
-        inputs, metrics: names of columns, where the manifest and the names do not tell, or not as wanted.
+        inputs: columns that say what a design is, where manifest and names do not tell, or not as wanted.
+        metrics: columns that say what it costs, likewise.
 
     Raises:
         InputError: there is no table, a row has another width than the header, a column does not exist, or
@@ -215,7 +200,8 @@ def make_table(
     Args:
         columns: values by name; a pandas frame will do.
         source: what to call it in messages.
-        inputs, metrics: as of `read_table`.
+        inputs: as of `read_table`.
+        metrics: as of `read_table`.
         roles: `inputs` and `metrics` as a manifest has them.
         lines: of the rows, for messages; counted from 1 where not given.
     """

@@ -1,7 +1,7 @@
 """Surrogates of DRAM controllers: the errors of a random forest, and what dropping a unit does to them.
 
 The table is 400 designs of ArchGym's DRAM space on four traces (`data/dramgym.md`). The protocol is that of an
-independent measurement on the same table: 100 trees, 320 designs to fit on, 80 to predict, the mean of five splits.
+independent measurement on the same table: 100 trees, 320 designs to fit on, 80 to predict, mean of five splits.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _within(bounds: tuple[Any, ...]) -> Parser:
 
 def _printed(cell: str) -> float:
     """Return the number of a time as it was printed, such as `50468750 ps`, without its unit."""
-    return positive(cell.split()[0] if cell else cell)
+    return positive(cell.partition(" ")[0])
 
 
 _COLUMNS: dict[str, Parser] = {
@@ -129,7 +129,7 @@ def validate(reference: Path | None = None) -> Report:
 
 
 def forest_errors(table: Table, metric: str) -> list[Errors]:
-    """Return the errors of each split of a trace's designs; the forest is of the metric itself, not its logarithm."""
+    """Return the errors of each split of a trace's designs; the forest is of the metric, not its logarithm."""
     if len(table) < 10:
         raise InputError(f"{table.source}: a trace with {len(table)} designs: must have at least 10")
     code = encoding(table.columns, table.inputs)

@@ -41,7 +41,7 @@ def test_a_folder_of_results_is_studied_and_the_store_tells_the_time(swept, caps
 
 
 def test_a_table_is_studied_as_json(swept, tmp_path, capsys):
-    arguments = ["--model", "extra_trees", "--json", "-o", str(tmp_path / "out")]
+    arguments = ["--model", "gaussian_process", "--json", "-o", str(tmp_path / "out")]
     assert main(["surrogate", str(swept / "table.csv"), *arguments]) == 0
     data = json.loads(capsys.readouterr().out)
     assert set(data["models"]) == {"latency_s", "area_mm2"}

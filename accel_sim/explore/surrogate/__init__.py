@@ -5,7 +5,8 @@
     model = fit("results/quickstart", metrics=["latency_s", "energy_j"])
     model.predict([{"design": "edge_npu", ...}])["latency_s"]
 
-`study` says how far one is to be trusted: errors on designs it has not seen, by several ways of not having seen them.
+`study` says how far one is to be trusted: errors on designs it has not seen, by several ways of not having seen
+them, beside its speed.
 """
 
 from accel_sim.explore.surrogate.errors import Errors, errors

@@ -1,8 +1,8 @@
 """Which kind of regression predicts a metric: the candidates, and the rule that chooses.
 
-Every candidate is fitted on four fifths of the designs and asked for the last fifth, five times. The one with the
-least root-mean-square error in the space it is fitted in (the logarithm of a positive metric, so that errors are
-relative) is taken; the earlier in `KINDS` when equal.
+Every candidate is fitted on four fifths of the designs and asked for the last fifth, five times. The one with
+the least root-mean-square error is taken, the earlier in `KINDS` when equal. The error is in the space that is
+fitted: of a positive metric the logarithm, so that it is relative.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def predict_metric(model: MetricModel, x: np.ndarray) -> np.ndarray:
     """Return float64[n]: the metric of the designs float64[n, f]."""
     if model.regression is None:
         return np.full(len(x), model.constant)
-    predict = predict_trees if isinstance(model.regression, Trees) else predict_gaussian
-    values = predict(model.regression, x)  # type: ignore[operator]
+    own = model.regression
+    values = predict_trees(own, x) if isinstance(own, Trees) else predict_gaussian(own, x)
     return np.exp(values) if model.log else values
 
 
@@ -128,7 +128,7 @@ def losses(predictions: Mapping[str, np.ndarray], y: np.ndarray) -> dict[str, fl
 def choose(
     kinds: Sequence[str], x: np.ndarray, y: np.ndarray, groups: np.ndarray, seed: int
 ) -> tuple[str, dict[str, float]]:
-    """Return the kind that the rule takes, and the loss of every candidate; no losses where there is no choice."""
+    """Return the kind that the rule takes, and the loss of each candidate, none where there is no choice."""
     if len(kinds) == 1 or np.ptp(y) == 0:
         return kinds[0], {}
     part = folds(len(y), FOLDS, seed)

@@ -18,8 +18,8 @@ LEAST_DESIGNS = 10
 class Designs:
     """Distinct designs in the order in which they first appear.
 
-    Rows of the same design are one, so that no split can put them on both of its sides. Where they do not agree,
-    something that the inputs do not tell decides, and no model of the inputs can be better than that.
+    Rows of the same design are one, so that no split can put them on both of its sides. Where they do not
+    agree, something that the inputs do not tell decides, and no model of the inputs can be better than that.
 
     Attributes:
         source: the file.
@@ -55,8 +55,8 @@ def distinct_designs(table: Table, metrics: Sequence[str] | None = None, order: 
     Args:
         table: with its roles.
         metrics: those wanted; all by default.
-        order: column by which designs are sorted; by default the first of `trial`, `number`, `evaluation`, `step`,
-            `generation`, `iteration` that is there and not an input.
+        order: column by which designs are sorted; by default the first of `trial`, `number`, `evaluation`,
+            `step`, `generation`, `iteration` that is there and not an input.
 
     Raises:
         InputError: an unknown column, no input that varies, or fewer than LEAST_DESIGNS distinct designs.
@@ -79,7 +79,8 @@ def distinct_designs(table: Table, metrics: Sequence[str] | None = None, order: 
         members.setdefault(tuple(hashable(table.columns[n][row]) for n in table.inputs), []).append(row)
     if len(members) < LEAST_DESIGNS:
         raise InputError(
-            f"{table.source}: has {len(members)} distinct designs with all metrics: must be at least {LEAST_DESIGNS}"
+            f"{table.source}: has {len(members)} distinct designs with all metrics: "
+            f"must be at least {LEAST_DESIGNS}"
         )
     first = [rows[0] for rows in members.values()]
     columns = {name: [table.columns[name][row] for row in first] for name in table.inputs}

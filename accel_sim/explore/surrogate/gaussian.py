@@ -36,7 +36,7 @@ class Gaussian:
 
 
 @njit(cache=True)
-def _means(x, rows, weights):
+def _means(x: np.ndarray, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return float64[n]: the weighted sum of the kernel (Matern, nu 5/2, variance 1) between x and the rows.
 
     x: float64[n, f], rows: float64[m, f], both divided by the lengths; weights: float64[m].
@@ -119,7 +119,7 @@ def _matern(square: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _unlikeliness(logs: np.ndarray, squares: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return the negative logarithm of the likelihood, and its gradient, by the logarithms of the parameters."""
+    """Return minus the logarithm of the likelihood, and its gradient by the logarithms of the parameters."""
     from scipy.linalg import cho_factor, cho_solve
 
     variance, inverse, noise = math.exp(logs[0]), np.exp(-2.0 * logs[1:-1]), math.exp(logs[-1])

@@ -70,9 +70,10 @@ def fit(
 
     Args:
         table: a results folder, a CSV file, a `Table`, a pandas frame or a mapping of columns.
-        inputs, metrics: names of columns, where `tabulated` would not tell them as wanted.
-        kinds: of regression to choose from, `extra_trees`, `boosted_trees`, `gaussian_process`, `random_forest`; by
-            default the first three, as far as the table is small enough for them.
+        inputs: columns to predict from, where `tabulated` would not tell them as wanted.
+        metrics: columns to predict; all metrics by default.
+        kinds: of regression to choose from, `extra_trees`, `boosted_trees`, `gaussian_process`,
+            `random_forest`; by default the first three, as far as the table is small enough for them.
         seed: of everything random.
 
     Raises:
@@ -101,7 +102,7 @@ def fit_designs(designs: Designs, *, kinds: Sequence[str] | None = None, seed: i
 def _columns(designs: Any, inputs: Sequence[str]) -> Mapping[str, Sequence[Any]]:
     """Return designs as columns of Python's own values."""
     if hasattr(designs, "keys"):
-        columns = {str(name): _values(designs[name]) for name in designs.keys() if name in inputs}
+        columns = {str(name): _values(designs[name]) for name in tuple(designs.keys()) if name in inputs}
     else:
         for row in designs:
             if missing := [name for name in inputs if name not in row]:

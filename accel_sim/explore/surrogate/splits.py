@@ -1,4 +1,4 @@
-"""Ways of not having seen a design: at random, because it came later, because another sampler met it, or the best."""
+"""Ways of not having seen a design: it came later, another sampler met it, it is better than all seen."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Split:
 
 
 def trajectories(designs: Designs) -> Iterator[Split]:
-    """Yield what a search allows: its second half from its first, and each sampler's outside from its inside."""
+    """Yield what a search allows: its second half from its first, and what each sampler did not meet."""
     count = len(designs)
     if designs.order is not None:
         middle = round(FIRST_PART * count)
@@ -42,7 +42,7 @@ def trajectories(designs: Designs) -> Iterator[Split]:
 
 
 def best_left_out(designs: Designs, metric: str) -> Iterator[Split]:
-    """Yield the best tenth of a metric to be predicted from the rest, which is what leading a search asks for."""
+    """Yield the best tenth of a metric, to be predicted from the rest as a search would have to."""
     values = np.array([rank(metric, value) for value in designs.metrics[metric]])
     if np.ptp(values) == 0:
         return

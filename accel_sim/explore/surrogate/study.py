@@ -79,7 +79,8 @@ def study(
 
     Args:
         path: a results folder or a CSV file.
-        inputs, metrics: names of columns, where `tabulated` would not tell them as wanted.
+        inputs: columns to predict from, where `tabulated` would not tell them as wanted.
+        metrics: columns to predict; all metrics by default.
         order: column that tells when a design was met; see `distinct_designs`.
         kinds: of models to choose from; see `fit`.
         seed: of everything random.
@@ -118,7 +119,7 @@ def study(
 
 
 def _errors(designs: Designs, metric: str, kinds: Sequence[str] | None, seed: int) -> Iterator[dict[str, Any]]:
-    """Yield the errors of a metric: of every candidate and of the choice by cross-validation, then of the splits."""
+    """Yield the errors of a metric: of choice and candidates in cross-validation, then of the splits."""
     y, groups = designs.metrics[metric], designs.code.groups
     allowed = candidates(kinds, len(designs)) if np.ptp(y) > 0 else ("constant",)
     part = folds(len(y), FOLDS, seed)
@@ -164,7 +165,7 @@ def _row(
 
 
 def _curve(designs: Designs, metric: str, kind: str, seed: int, repeats: int) -> Iterator[dict[str, Any]]:
-    """Yield errors over training size: random subsets, tested on the same fifth that no subset of it has seen."""
+    """Yield errors over training size: random subsets, tested on a fifth that none of them has seen."""
     y, groups = designs.metrics[metric], designs.code.groups
     if kind == "constant":
         return

@@ -37,7 +37,16 @@ class Trees:
 
 
 @njit(cache=True)
-def _sums(x, offset, roots, feature, threshold, left, right, value):
+def _sums(
+    x: np.ndarray,
+    offset: float,
+    roots: np.ndarray,
+    feature: np.ndarray,
+    threshold: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    value: np.ndarray,
+) -> np.ndarray:
     """Return float64[n]: the sum of the leaves that rows fall into.
 
     x: float32[n, f] features, the precision that the trees were grown in; the others as in `Trees`.
