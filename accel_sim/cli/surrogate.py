@@ -20,7 +20,7 @@ FIGURES = {
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """What columns are, as far as the options say: `tabulated.read_table` has the rest."""
+    """What columns are, as far as the options say: `design_table.read_table` has the rest."""
 
     inputs: tuple[str, ...]
     metrics: tuple[str, ...]

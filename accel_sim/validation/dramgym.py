@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from accel_sim.config import InputError
+from accel_sim.explore.design_table import Table, make_table
 from accel_sim.explore.surrogate.errors import Errors, errors
 from accel_sim.explore.surrogate.features import encode, encoding
 from accel_sim.explore.surrogate.trees import predict_trees, random_forest
-from accel_sim.explore.tabulated import Table, make_table, split_table
+from accel_sim.explore.tabulated import split_table
 from accel_sim.validation.reference import Parser, ReferenceRow, one_of, positive, read_reference, text
 from accel_sim.validation.report import Report
 
@@ -32,6 +33,8 @@ TRAIN_SHARE = 0.8
 DEVIATIONS = 3.0
 # RMSE of ArchGym's proxy models (Krishnan et al., ISCA 2023, abstract), over a far larger table.
 CLAIMED_PCT = 0.61
+# Error that dropping the unit leaves at least; the independent measurement has 55 to 154 %.
+RUINED_PCT = 50.0
 
 # ArchGym's space of DRAM controllers: names that a parameter may have, or its least and greatest whole number.
 SPACE: Mapping[str, tuple[str, ...] | tuple[int, int]] = {
@@ -123,7 +126,7 @@ def validate(reference: Path | None = None) -> Report:
         reference=str(reference) if reference else REFERENCE.name,
         columns=tuple(lines[0]),
         rows=tuple(lines),
-        passed=holding == len(compared) and all(line["rmse_pct"] > 50 for line in dropped if compared),
+        passed=holding == len(compared) and all(line["rmse_pct"] > RUINED_PCT for line in dropped if compared),
         summary=_summary(lines, dropped, holding, len(compared)),
     )
 
@@ -173,13 +176,15 @@ def _summary(
         for metric in METRICS
         if (own := [line["rmse_pct"] for line in lines if line["metric"] == metric])
     ]
+    kept = [line["rmse_pct"] for line in lines if line["metric"] != UNITLESS]
     without = [line["rmse_pct"] for line in dropped]
-    said = (
-        f", {min(without):.0f} to {max(without):.0f} % where the unit of the time is dropped" if without else ""
-    )
-    agree = f"{holding} of {compared} errors agree with the independent ones within the spread of the splits. "
+    ruined = sum(error > RUINED_PCT for error in without)
+    agree = f"{holding} of {compared} errors agree with the independent ones within the spread of the splits."
     return (
-        f"{agree if compared else ''}RMSE over mean: {', '.join(ranges)}{said}.",
-        f"ArchGym states {CLAIMED_PCT} % for its proxies; the least error of a metric here is "
-        f"{min(line['rmse_pct'] for line in lines):.1f} %.",
+        agree if compared else "A table without independent errors to compare with.",
+        f"Without the unit of the time, as ArchGym reads it, {ruined} of {len(without)} traces have an error above "
+        f"{RUINED_PCT:g} % of the mean; its {CLAIMED_PCT} % are reached by "
+        f"{sum(error <= CLAIMED_PCT for error in kept)} of {len(kept)} metrics.",
+        f"RMSE over mean: {', '.join(ranges)}"
+        f"{f'; without the unit {min(without):.0f} to {max(without):.0f} %' if without else ''}.",
     )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from surrogate_tables import columns
 
 from accel_sim.config import InputError
+from accel_sim.explore.design_table import make_table
 from accel_sim.explore.surrogate import errors, fit, study
 from accel_sim.explore.surrogate import gaussian as gaussian_
 from accel_sim.explore.surrogate.choice import KINDS, fit_metric, predict_metric
@@ -20,7 +21,6 @@ from accel_sim.explore.surrogate.splits import best_left_out, trajectories
 from accel_sim.explore.surrogate.study import training_sizes
 from accel_sim.explore.surrogate.write import write
 from accel_sim.explore.table import to_csv
-from accel_sim.explore.tabulated import make_table
 
 METRICS = ("latency_s", "energy_j", "area_mm2")
 INPUTS = ("npu.rows", "share", "policy", "fast")

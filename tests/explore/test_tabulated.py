@@ -10,7 +10,8 @@ from sweep_files import small
 
 from accel_sim import sweep
 from accel_sim.config import InputError
-from accel_sim.explore.tabulated import make_table, read_table, split_table, tabulated_designs
+from accel_sim.explore.design_table import make_table, read_table
+from accel_sim.explore.tabulated import split_table, tabulated_designs
 
 TABLE = """\
 trial,sampler,batch,rows,word,time_printed,latency_ns,tokens_per_s,seconds

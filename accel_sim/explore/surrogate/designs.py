@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from accel_sim.config import InputError, did_you_mean
+from accel_sim.explore.design_table import ORDERS, SAMPLERS, Table, hashable, is_complete
 from accel_sim.explore.surrogate.features import Encoding, encode, encoding
-from accel_sim.explore.tabulated import ORDERS, SAMPLERS, Table, hashable, is_complete
 
 LEAST_DESIGNS = 10
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from accel_sim.config import InputError, did_you_mean
 from accel_sim.config.units import UNITS, parse_quantity
-from accel_sim.explore.tabulated import hashable
+from accel_sim.explore.design_table import hashable
 
 # A positive column whose largest value is this many times its smallest enters as its logarithm.
 WIDE = 8.0

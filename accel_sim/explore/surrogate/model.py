@@ -10,10 +10,20 @@ from typing import Any
 import numpy as np
 
 from accel_sim.config import InputError
-from accel_sim.explore.surrogate.choice import MetricModel, candidates, choose, fit_metric, predict_metric
-from accel_sim.explore.surrogate.designs import Designs, distinct_designs
+from accel_sim.explore.design_table import Table, make_table, read_table
+from accel_sim.explore.surrogate.choice import (
+    FOLDS,
+    MetricModel,
+    best,
+    candidates,
+    fit_metric,
+    folds,
+    losses,
+    out_of_fold,
+    predict_metric,
+)
+from accel_sim.explore.surrogate.designs import Designs, distinct_designs, some
 from accel_sim.explore.surrogate.features import Encoding, encode
-from accel_sim.explore.tabulated import Table, make_table, read_table
 
 # Designs on which kinds are compared, a random part of larger tables; the fit itself takes all.
 COMPARED = 2_000
@@ -70,7 +80,7 @@ def fit(
 
     Args:
         table: a results folder, a CSV file, a `Table`, a pandas frame or a mapping of columns.
-        inputs: columns to predict from, where `tabulated` would not tell them as wanted.
+        inputs: columns to predict from, where `design_table` would not tell them as wanted.
         metrics: columns to predict; all metrics by default.
         kinds: of regression to choose from, `extra_trees`, `boosted_trees`, `gaussian_process`,
             `random_forest`; by default the first three, as far as the table is small enough for them.
@@ -86,17 +96,56 @@ def fit(
     return fit_designs(distinct_designs(table, metrics), kinds=kinds, seed=seed)
 
 
-def fit_designs(designs: Designs, *, kinds: Sequence[str] | None = None, seed: int = 0) -> Surrogate:
-    """Return a model of distinct designs; see `fit`."""
-    groups = designs.code.groups
+@dataclass(frozen=True)
+class Comparison:
+    """How the kinds of models did on designs that they had not seen.
+
+    Attributes:
+        designs: the compared ones, in their order; a random part of larger tables.
+        part: int64[n]: the fold that each is in.
+        predictions: float64[n] by metric and kind; the kind of a constant metric is `constant`.
+    """
+
+    designs: Designs
+    part: np.ndarray
+    predictions: Mapping[str, Mapping[str, np.ndarray]]
+
+
+def compare(designs: Designs, *, kinds: Sequence[str] | None = None, seed: int = 0) -> Comparison:
+    """Return every candidate's predictions of every metric, by models that had not seen the design."""
     allowed = candidates(kinds, len(designs))
-    some = np.random.default_rng(seed).permutation(len(designs))[:COMPARED]
-    models, losses = {}, {}
+    own = designs
+    if len(designs) > COMPARED:
+        own = some(designs, np.sort(np.random.default_rng(seed).permutation(len(designs))[:COMPARED]))
+    part = folds(len(own), FOLDS, seed)
+    return Comparison(
+        own,
+        part,
+        {
+            name: out_of_fold(
+                allowed if np.ptp(y) > 0 else ("constant",), own.x, y, own.code.groups, part, seed
+            )
+            for name, y in own.metrics.items()
+        },
+    )
+
+
+def fit_designs(
+    designs: Designs, *, kinds: Sequence[str] | None = None, seed: int = 0, comparison: Comparison | None = None
+) -> Surrogate:
+    """Return a model of distinct designs; see `fit`. A comparison of the same kinds saves making one."""
+    allowed = candidates(kinds, len(designs))
+    if comparison is None and len(allowed) > 1:
+        comparison = compare(designs, kinds=kinds, seed=seed)
+    models, found = {}, {}
     for name, y in designs.metrics.items():
-        kind, losses[name] = choose(allowed, designs.x[some], y[some], groups, seed)
-        models[name] = fit_metric(kind, designs.x, y, groups, seed)
+        found[name] = (
+            losses(comparison.predictions[name], comparison.designs.metrics[name]) if comparison else {}
+        )
+        kind = best(found[name]) if found[name] else allowed[0]
+        models[name] = fit_metric(kind, designs.x, y, designs.code.groups, seed)
     inputs = tuple(feature.name for feature in designs.code.features)
-    return Surrogate(inputs, designs.code, models, losses, len(designs))
+    return Surrogate(inputs, designs.code, models, found, len(designs))
 
 
 def _columns(designs: Any, inputs: Sequence[str]) -> Mapping[str, Sequence[Any]]:

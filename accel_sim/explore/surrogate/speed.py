@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from accel_sim.explore.design_table import TIMES, Table
 from accel_sim.explore.surrogate.features import encode
 from accel_sim.explore.surrogate.model import Surrogate
-from accel_sim.explore.tabulated import TIMES, Table
 
 BATCH = 10_000
 SINGLE = 200

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from accel_sim.explore.design_table import read_table
 from accel_sim.explore.surrogate.choice import (
     FOLDS,
     best,
     candidates,
     choose,
     fit_metric,
-    folds,
     losses,
-    out_of_fold,
     predict_metric,
 )
-from accel_sim.explore.surrogate.designs import LEAST_DESIGNS, Designs, distinct_designs, some
+from accel_sim.explore.surrogate.designs import LEAST_DESIGNS, Designs, distinct_designs
 from accel_sim.explore.surrogate.errors import errors
-from accel_sim.explore.surrogate.model import Surrogate, fit_designs
+from accel_sim.explore.surrogate.model import Comparison, Surrogate, compare, fit_designs
 from accel_sim.explore.surrogate.speed import Speed, measure
 from accel_sim.explore.surrogate.splits import Split, best_left_out, missing, trajectories
-from accel_sim.explore.tabulated import read_table
 
 CROSS = "cross-validation"
-# Of larger tables, errors are measured on a random part of this size.
-MOST_DESIGNS = 2_000
 REPEATS = 5
 HELD_OUT = 0.2
 
@@ -79,7 +75,7 @@ def study(
 
     Args:
         path: a results folder or a CSV file.
-        inputs: columns to predict from, where `tabulated` would not tell them as wanted.
+        inputs: columns to predict from, where `design_table` would not tell them as wanted.
         metrics: columns to predict; all metrics by default.
         order: column that tells when a design was met; see `distinct_designs`.
         kinds: of models to choose from; see `fit`.
@@ -93,13 +89,11 @@ def study(
     table = read_table(path, inputs=inputs, metrics=metrics)
     designs = distinct_designs(table, metrics, order)
     begin = time.perf_counter()
-    model = fit_designs(designs, kinds=kinds, seed=seed)
+    comparison = compare(designs, kinds=kinds, seed=seed)
+    model = fit_designs(designs, kinds=kinds, seed=seed, comparison=comparison)
     fit_s = time.perf_counter() - begin
-    part = designs
-    if len(designs) > MOST_DESIGNS:
-        keep = np.random.default_rng(seed).permutation(len(designs))[:MOST_DESIGNS]
-        part = some(designs, np.sort(keep))
-    rows = [row for metric in part.metrics for row in _errors(part, metric, kinds, seed)]
+    part = comparison.designs
+    rows = [row for metric in part.metrics for row in _errors(comparison, metric, kinds, seed)]
     curve = [
         row for metric in part.metrics for row in _curve(part, metric, model.models[metric].kind, seed, repeats)
     ]
@@ -118,21 +112,21 @@ def study(
     )
 
 
-def _errors(designs: Designs, metric: str, kinds: Sequence[str] | None, seed: int) -> Iterator[dict[str, Any]]:
+def _errors(
+    comparison: Comparison, metric: str, kinds: Sequence[str] | None, seed: int
+) -> Iterator[dict[str, Any]]:
     """Yield the errors of a metric: of choice and candidates in cross-validation, then of the splits."""
-    y, groups = designs.metrics[metric], designs.code.groups
-    allowed = candidates(kinds, len(designs)) if np.ptp(y) > 0 else ("constant",)
-    part = folds(len(y), FOLDS, seed)
-    found = out_of_fold(allowed, designs.x, y, groups, part, seed)
+    designs, part = comparison.designs, comparison.part
+    y, found = designs.metrics[metric], comparison.predictions[metric]
     sizes = len(y) - len(y) // FOLDS, len(y)
     yield _row(CROSS, metric, "chosen", sizes, _choice_by_other_folds(found, y, part), y)
-    for kind in allowed:
-        yield _row(CROSS, metric, kind, sizes, found[kind], y)
+    for kind, predicted in found.items():
+        yield _row(CROSS, metric, kind, sizes, predicted, y)
     for split in (*trajectories(designs), *best_left_out(designs, metric)):
         yield _split_row(designs, metric, split, kinds, seed)
 
 
-def _choice_by_other_folds(found: dict[str, np.ndarray], y: np.ndarray, part: np.ndarray) -> np.ndarray:
+def _choice_by_other_folds(found: Mapping[str, np.ndarray], y: np.ndarray, part: np.ndarray) -> np.ndarray:
     """Return float64[n]: predictions of each fold by the kind that was best on the others.
 
     Taking the best of several kinds and then quoting its error on the same designs would flatter it.
