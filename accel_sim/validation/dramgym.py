@@ -178,13 +178,13 @@ def _summary(
     ]
     kept = [line["rmse_pct"] for line in lines if line["metric"] != UNITLESS]
     without = [line["rmse_pct"] for line in dropped]
+    said = f"; without the unit {min(without):.0f} to {max(without):.0f} %" if without else ""
     ruined = sum(error > RUINED_PCT for error in without)
     agree = f"{holding} of {compared} errors agree with the independent ones within the spread of the splits."
     return (
         agree if compared else "A table without independent errors to compare with.",
-        f"Without the unit of the time, as ArchGym reads it, {ruined} of {len(without)} traces have an error above "
-        f"{RUINED_PCT:g} % of the mean; its {CLAIMED_PCT} % are reached by "
+        f"Without the unit of the time, as ArchGym reads it, {ruined} of {len(without)} traces have an error "
+        f"above {RUINED_PCT:g} % of the mean; its {CLAIMED_PCT} % are reached by "
         f"{sum(error <= CLAIMED_PCT for error in kept)} of {len(kept)} metrics.",
-        f"RMSE over mean: {', '.join(ranges)}"
-        f"{f'; without the unit {min(without):.0f} to {max(without):.0f} %' if without else ''}.",
+        f"RMSE over mean: {', '.join(ranges)}{said}.",
     )
