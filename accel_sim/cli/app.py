@@ -237,6 +237,37 @@ def search(
     search_.search(file, search_.Choices(workers, output, restart, budget, seed), as_json)
 
 
+@app.command(rich_help_panel=EXPLORE)
+def surrogate(
+    table: Annotated[Path, typer.Argument(help="A folder of results, or a CSV file of designs.")],
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metric", metavar="COLUMN", help="Predict only this. Repeatable.")
+    ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="COLUMN", help="Predict only from this. Repeatable."),
+    ] = None,
+    order: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="When a design was met; by default `trial` and such.")
+    ] = None,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="KIND", help="Choose only from this kind of model. Repeatable."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Folder of the report; DIR/surrogate by default."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """A model of what designs cost: its errors, its learning curve, its speed."""
+    from accel_sim.cli import surrogate as surrogate_
+
+    roles = surrogate_.Roles(tuple(inputs or ()), tuple(metrics or ()), order)
+    surrogate_.surrogate(table, roles, tuple(kinds or ()), seed, output, as_json)
+
+
 @app.command(rich_help_panel=TRUST)
 def validate(
     suite: Annotated[str, typer.Argument(help="Name of a suite, from `accel-sim list suites`.")],

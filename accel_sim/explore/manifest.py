@@ -38,6 +38,10 @@ def manifest(plan: Plan, result: SweepResult, started: str) -> dict[str, Any]:
             "infeasible": result.infeasible,
             "computed_by_this_run": result.computed,
         },
+        "columns": {
+            "inputs": list(result.inputs),
+            "metrics": list(dict.fromkeys((*plan.spec.metrics, *plan.spec.constraints))),
+        },
         "started": started,
         "finished": now(),
     }

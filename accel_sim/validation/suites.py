@@ -80,6 +80,10 @@ SUITES: dict[str, Suite] = {
         "accel_sim.validation.kernel_overhead",
         "Small-batch latencies of GPUs as rooflines with kernel launches against measured ones.",
     ),
+    "dramgym": Suite(
+        "accel_sim.validation.dramgym",
+        "Errors of a forest over simulated DRAM controllers against an independent measurement of the same.",
+    ),
 }
 
 

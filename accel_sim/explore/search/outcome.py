@@ -82,16 +82,20 @@ class SearchResult:
         }
 
     @property
+    def measured(self) -> tuple[str, ...]:
+        """Columns of what was found out: objectives, what is limited, metrics."""
+        goals = (*self.goals.names, *(limit.name for limit in self.goals.limits))
+        return tuple(dict.fromkeys((*goals, *self.metrics)))
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Columns of the table."""
-        goals = [*self.goals.names, *(limit.name for limit in self.goals.limits)]
         return tuple(
             dict.fromkeys(
                 (
                     *("trial", "batch", "kind", "name"),
                     *self.parameters.values(),
-                    *goals,
-                    *self.metrics,
+                    *self.measured,
                     *("status", "feasible", "front", "violation", "same_as_trial", "error"),
                 )
             )
