@@ -121,6 +121,7 @@ CLOSED, OPEN, ACTIVATING = 0, 1, 2
     ENTRY,
     ENTRY_CLOCK,
     ENTRY_REFRESH,
+    RECENT,
     MARKED,
     N_WAITING,
     N_TOUCHED,
@@ -130,6 +131,7 @@ CLOSED, OPEN, ACTIVATING = 0, 1, 2
     KINDS_AT,
     HASH_AT,
     MEMO_AT,
+    RECENT_AT,
     WAITING_AT,
     STAYING_AT,
     SECTIONS_AT,
@@ -137,7 +139,7 @@ CLOSED, OPEN, ACTIVATING = 0, 1, 2
     TOUCHED_NODES_AT,
     MARKS_AT,
     HEADER,
-) = range(SETTINGS, SETTINGS + 52)
+) = range(SETTINGS, SETTINGS + 54)
 
 # A channel. Statistics first, then its state, then where its records are.
 (
@@ -165,8 +167,8 @@ CLOSED, OPEN, ACTIVATING = 0, 1, 2
     WRITE_MODE,
     DRAINING,
     STUCK,
-    LAST_QUEUE,
     READS_FIRST,
+    LAST_QUEUE,
     QUEUED_ALL,
     FIRST_READ,
     LAST_READ,
@@ -1219,6 +1221,17 @@ def _channel_of(m, q):
 
 
 @part
+def _insert(m, first, end, s):
+    """Insert a slot by its order into a list; returns the list's end."""
+    place = end
+    while place > first and m[m[place - 1] + ORDER] > m[s + ORDER]:
+        m[place] = m[place - 1]
+        place -= 1
+    m[place] = s
+    return end + 1
+
+
+@part
 def _gather(m):
     """List the slots in use by what they wait in: of each channel `SECTIONS`, each in its order."""
     end = m[WAITING_AT]
@@ -1230,13 +1243,17 @@ def _gather(m):
             for k in range(m[c + N_BUSY + which]):
                 s = m[m[m[c + BUSY + which] + k] + HEAD + which]
                 while s >= 0:
-                    place = end
-                    while place > first and m[m[place - 1] + ORDER] > m[s + ORDER]:
-                        m[place] = m[place - 1]
-                        place -= 1
-                    m[place] = s
-                    end += 1
+                    age = m[c + SEQUENCE] - m[s + ORDER]
+                    if age < m[RECENT]:
+                        m[m[RECENT_AT] + age] = s
+                    else:
+                        end = _insert(m, first, end, s)
                     s = m[s + NEXT]
+        for recent in range(m[RECENT_AT] + m[RECENT] - 1, m[RECENT_AT] - 1, -1):
+            if m[recent]:
+                m[end] = m[recent]
+                end += 1
+                m[recent] = 0
         m[section + QUEUED_SECTION] = end - first
         for lane in range(2):
             first = end
@@ -1260,9 +1277,10 @@ def _gather(m):
 
 @part
 def _touch(m, number, b):
-    """List a bank and the nodes above it among those that a segment can look at, once."""
-    if m[b + MARK] == m[MARKED]:
-        return
+    """List a bank, and the nodes above it that are not yet listed, among those that a segment can look at.
+
+    Its open row is taken to be stale, one that no request wants, until one does.
+    """
     m[b + MARK] = m[MARKED]
     m[b + STALE_ROW] = m[b + ROW_OPEN]
     m[m[TOUCHED_AT] + m[N_TOUCHED]] = b
@@ -1280,29 +1298,30 @@ def _touch(m, number, b):
 
 
 @part
-def _want(m, q):
-    """Touch the bank of a request; if its open row is the request's, it is not stale."""
-    number = m[q + TO_CHANNEL]
-    b = m[_channel(m, number) + BANKS] + m[q + TO_BANK] * BANK_FIELDS
-    _touch(m, number, b)
-    if m[b + ROW_OPEN] == m[q + TO_ROW]:
-        m[b + STALE_ROW] = NONE
-
-
-@part
 def _touch_all(m, q):
     """List the banks and nodes that the segment from request `q` on can look at."""
     m[MARKED] += 1
     m[N_TOUCHED] = 0
     m[N_TOUCHED_NODES] = 0
     for new in range(q, q + m[SEGMENT] * REQUEST_FIELDS, REQUEST_FIELDS):
-        _want(m, new)
+        b = m[_channel_of(m, new) + BANKS] + m[new + TO_BANK] * BANK_FIELDS
+        if m[b + MARK] != m[MARKED]:
+            _touch(m, m[new + TO_CHANNEL], b)
+        if m[b + ROW_OPEN] == m[new + TO_ROW]:
+            m[b + STALE_ROW] = NONE
     for at in range(m[WAITING_AT], m[WAITING_AT] + m[N_WAITING]):
-        _want(m, m[m[at] + REQUEST])
+        s = m[at]
+        b = m[s + BANK]
+        if m[b + MARK] != m[MARKED]:
+            _touch(m, m[m[s + REQUEST] + TO_CHANNEL], b)
+        if m[b + ROW_OPEN] == m[s + ROW]:
+            m[b + STALE_ROW] = NONE
     if m[PAGE_RULE] == CLOSE_AFTER_TIMEOUT:
         for number in range(m[N_CHANNELS]):
             for k in range(m[N_BANKS]):
-                _touch(m, number, m[_channel(m, number) + BANKS] + k * BANK_FIELDS)
+                b = m[_channel(m, number) + BANKS] + k * BANK_FIELDS
+                if m[b + MARK] != m[MARKED]:
+                    _touch(m, number, b)
 
 
 @part
@@ -1318,6 +1337,7 @@ def _write_channel(m, at, number, clock):
     at = _put(m, at, INFINITY if wake >= m[c + REFRESH_AT] else max(wake - clock, 0))
     for field in range(READS, READS_FIRST + 1):
         at = _put(m, at, m[c + field])
+    at = _put(m, at, m[c + LAST_QUEUE] if m[ORDER_RULE] == ROUND_ROBIN else 0)
     at = _put(m, at, m[c + WRITES])
     at = _put(m, at, max(m[c + CLOCK_ON_UNTIL] - clock, 0))
     edge = m[c + EDGE_CLOCK] >= clock
@@ -1348,14 +1368,15 @@ def _read_channel(m, at, number, clock):
     for field in range(READS, READS_FIRST + 1):
         m[c + field] = m[at]
         at += 1
-    m[c + WRITES] = m[at]
-    m[c + CLOCK_ON_UNTIL] = clock + m[at + 1]
-    m[c + EDGE_CLOCK] = clock + m[at + 2] if m[at + 2] >= 0 else NONE
-    m[c + EDGE_GROUP] = m[at + 3]
-    m[c + EDGE_BANK] = m[at + 4]
-    m[c + CAS_SLOT] = m[m[STAYING_AT] + m[at + 5]] if m[at + 5] >= 0 else NONE
-    m[c + CAS_ROLE] = m[at + 6]
-    at += 7
+    m[c + LAST_QUEUE] = m[at]
+    m[c + WRITES] = m[at + 1]
+    m[c + CLOCK_ON_UNTIL] = clock + m[at + 2]
+    m[c + EDGE_CLOCK] = clock + m[at + 3] if m[at + 3] >= 0 else NONE
+    m[c + EDGE_GROUP] = m[at + 4]
+    m[c + EDGE_BANK] = m[at + 5]
+    m[c + CAS_SLOT] = m[m[STAYING_AT] + m[at + 6]] if m[at + 6] >= 0 else NONE
+    m[c + CAS_ROLE] = m[at + 7]
+    at += 8
     for section in range(SECTIONS):
         m[m[SECTIONS_AT] + number * SECTIONS + section] = m[at]
         at += 1
@@ -1694,8 +1715,13 @@ def _end_entry(m, q, clock, offered):
 
 
 @part
-def _mixed(value, word):
-    return (value ^ word) * _MIX + (value >> 29)
+def _hash(m, first, words):
+    mixed = 0
+    factor = 1
+    for at in range(first, first + words):
+        mixed += m[at] * factor
+        factor *= _MIX
+    return mixed ^ (mixed >> 32)
 
 
 @part
@@ -1807,10 +1833,7 @@ def _fold(m, q, clock, offered):
     e = m[MEMO_NEXT]
     first = e + E_FIELDS
     m[e + E_WORDS] = _write_key(m, first, q, clock, offered, kind) - first
-    mixed = kind
-    for at in range(first, first + m[e + E_WORDS]):
-        mixed = _mixed(mixed, m[at])
-    m[e + E_HASH] = mixed
+    m[e + E_HASH] = _hash(m, first, m[e + E_WORDS])
     known = m[m[HASH_AT] + _place(m, e)]
     if known == 0:
         m[CREDIT] -= 1
@@ -1893,7 +1916,7 @@ def find_kinds(m):
         for q in range(first, first + size, REQUEST_FIELDS):
             place = (m[q + TO_BANK] << 1) + m[q + IS_WRITE] + (m[q + TO_CHANNEL] << 20)
             shift = ((m[q + TO_ROW] - m[first + TO_ROW]) << 30) + m[q + ARRIVAL] - m[first + ARRIVAL]
-            mixed = _mixed(mixed, place ^ shift)
+            mixed = (mixed ^ place ^ shift) * _MIX + (mixed >> 29)
         place = (mixed ^ (mixed >> 32)) & mask
         m[m[KINDS_AT] + number] = NONE
         while m[m[HASH_AT] + place]:

@@ -51,7 +51,7 @@ def folding(preset: ResolvedPreset, tables: Tables, requests: int, slots: int) -
         slots: of a channel.
     """
     channels, policy = preset.preset.channels, preset.policy
-    segment = max(_SEGMENT * channels, policy.read_buffer + policy.write_buffer)
+    segment = max(_SEGMENT * channels, policy.read_buffer)
     segment = 1 << (segment - 1).bit_length()
     segments = (requests - 1) // segment
     if segments < _FEWEST:
@@ -76,6 +76,7 @@ def folding(preset: ResolvedPreset, tables: Tables, requests: int, slots: int) -
         machine.WINDOWS_AT: windows.size,
         machine.KINDS_AT: segments,
         machine.HASH_AT: places,
+        machine.RECENT_AT: slots,
         machine.WAITING_AT: waiting,
         machine.STAYING_AT: waiting,
         machine.SECTIONS_AT: channels * machine.SECTIONS,
@@ -98,6 +99,7 @@ def write_folding(m: Integers, fold: Folding, places: Mapping[int, int]) -> None
         machine.ENTRY_ROOM: fold.entry,
         machine.MEMO_END: places[machine.MEMO_AT] + fold.sizes[machine.MEMO_AT],
         machine.CREDIT: machine.PATIENCE,
+        machine.RECENT: fold.sizes[machine.RECENT_AT],
     }
     for field, value in header.items():
         m[field] = value
