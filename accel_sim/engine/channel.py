@@ -20,6 +20,30 @@ so that choosing looks at each busy bank, not at each request; and a bank rememb
 of them can go, which holds until something besides the clock changes, since issuing elsewhere only ever delays
 it.
 
+**Folding.** Requests come in segments of a fixed number. At the offer of a segment's first request the machine
+writes down its state (`_write_key`): all that what follows can depend on until the next segment's first request
+is offered. If it has been in that state before, at a segment of the same kind, what followed then is done to it
+at once (`_skip`): clocks of acceptance and completion, counts, and the state at the end. This is exact, for:
+
+* The machine is deterministic, and no refresh may wait or fall due in a segment that is noted or skipped, so its
+  course hangs on its requests, on the requests that wait, and on what choosing and issuing look at for these:
+  the fields of the channels, and of the *touched* banks, those that the requests of both go to, and of the nodes
+  above them. Other banks and nodes are neither looked at nor changed, but for first clocks that a command raises
+  elsewhere (between siblings; `SIBLINGS`), which are in the state too, and rows closed for being idle, under
+  which policy all banks are touched. A rank's books hang on others only in whether any of their banks is open.
+* Clocks count only by their distance from now, and those in the past (a first clock, or an issue time past the
+  latency of its window) all alike, since every later look asks what is later than a clock not before now.
+* Rows count only by being equal, so a constant may be added to all of them; an open row that no request wants
+  is but another row. Columns, and addresses, count only where an address comes twice: such streams are not
+  folded (`channel_memory`), nor are recorded ones. Of the order of requests only which is before which counts.
+* Kinds are equal where banks, channels and directions are, rows but for a constant, and arrivals but for
+  another; when arrivals relative to now differ, all must be in the past.
+* A channel that a refresh wakes might have to be woken before; it is woken at once, which does no harm: a clock
+  in which nothing can change changes nothing.
+
+Keys are compared word for word; a hash only finds them. Random requests have no two segments of a kind, which
+is known before the first clock, and cost nothing more.
+
 **Memory.** All of it is one int64 array `m`, in which records stand at indices and refer to each other by
 index; `m[b + STATE]` is field STATE of the bank at `b`. One array, because numba counts references to every
 array on every call, which costs more than the machine itself. The header at 0 holds settings and where the
@@ -29,7 +53,10 @@ records are:
 * `b`, a bank: BANK_FIELDS, the last of which begin the list of its nodes, one for each level;
 * node: its number, then the first clock of each command (commands are numbered from 1);
 * `s`, a slot: a request in the controller; `q`: a request as offered, with what became of it;
-* row: a constraint after its preceding command; ring: issue times, then the position of the latest.
+* row: a constraint after its preceding command; ring: issue times, then the position of the latest;
+* `e`, an entry: a known segment. After E_FIELDS its key; for each request waiting at its start when it was done;
+  for each of its own when it was accepted and done (NONE for not yet); what was counted; which requests wait at
+  its end; the state then. All clocks count from its start but those of the last, which count from its end.
 """
 
 from __future__ import annotations
