@@ -21,28 +21,28 @@ of them can go, which holds until something besides the clock changes, since iss
 it.
 
 **Folding.** Requests come in segments of a fixed number. At the offer of a segment's first request the machine
-writes down its state (`_write_key`): all that what follows can depend on until the next segment's first request
-is offered. If it has been in that state before, at a segment of the same kind, what followed then is done to it
-at once (`_skip`): clocks of acceptance and completion, counts, and the state at the end. This is exact, for:
+writes down its state (`_write_key`): all that can matter until the first request of the next one is offered. If
+it has been in that state before, at a segment of the same kind, what followed then is done to it at once
+(`_skip`): clocks of acceptance and completion, counts, and the state at the end. This is exact, because:
 
-* The machine is deterministic, and no refresh may wait or fall due in a segment that is noted or skipped, so its
-  course hangs on its requests, on the requests that wait, and on what choosing and issuing look at for these:
-  the fields of the channels, and of the *touched* banks, those that the requests of both go to, and of the nodes
-  above them. Other banks and nodes are neither looked at nor changed, but for first clocks that a command raises
-  elsewhere (between siblings; `SIBLINGS`), which are in the state too, and rows closed for being idle, under
-  which policy all banks are touched. A rank's books hang on others only in whether any of their banks is open.
-* Clocks count only by their distance from now, and those in the past (a first clock, or an issue time past the
-  latency of its window) all alike, since every later look asks what is later than a clock not before now.
-* Rows count only by being equal, so a constant may be added to all of them; an open row that no request wants
-  is but another row. Columns, and addresses, count only where an address comes twice: such streams are not
-  folded (`channel_memory`), nor are recorded ones. Of the order of requests only which is before which counts.
-* Kinds are equal where banks, channels and directions are, rows but for a constant, and arrivals but for
-  another; when arrivals relative to now differ, all must be in the past.
-* A channel that a refresh wakes might have to be woken before; it is woken at once, which does no harm: a clock
-  in which nothing can change changes nothing.
+* The machine is deterministic, and no refresh may wait or fall due in a segment that is noted or skipped. So
+  its course hangs on its requests, on those that wait, and on what choosing and issuing look at for these: the
+  fields of the channels, and of the *touched* banks, to which any of these requests go, and of the nodes above
+  them. Other banks and nodes are neither looked at nor changed, but for first clocks that a command raises
+  elsewhere (`SIBLINGS`), which are in the state too, and for rows closed because they are idle, under which
+  policy all banks are touched. A rank's books hang on others only in whether any of their banks is open.
+* Clocks count only by their distance from now, and those in the past (a first clock, or an issue older than the
+  latency of its window) are all alike, as nothing ever asks for more than what is later than a clock to come.
+* Rows count only by being equal, so the same constant may be added to all; an open row that no request wants is
+  but another row. Of the order of requests only which is before which counts. Columns and addresses count only
+  where an address comes twice: such streams are not folded (`channel_memory`), nor are recorded ones.
+* Segments are of a kind when their channels, banks and directions are equal, their rows but for a constant and
+  their arrivals but for another. Arrivals count by their distance from now, or not at all when all are past.
+* A channel that sleeps until its next refresh may really sleep longer or as long; after a skip it is woken at
+  once, which does no harm: a clock in which nothing can change changes nothing.
 
-Keys are compared word for word; a hash only finds them. Random requests have no two segments of a kind, which
-is known before the first clock, and cost nothing more.
+Keys are compared word by word; a hash only finds them. Random requests have no two segments of a kind, which is
+known before the first clock, and pay nothing more.
 
 **Memory.** All of it is one int64 array `m`, in which records stand at indices and refer to each other by
 index; `m[b + STATE]` is field STATE of the bank at `b`. One array, because numba counts references to every
@@ -54,8 +54,8 @@ records are:
 * node: its number, then the first clock of each command (commands are numbered from 1);
 * `s`, a slot: a request in the controller; `q`: a request as offered, with what became of it;
 * row: a constraint after its preceding command; ring: issue times, then the position of the latest;
-* `e`, an entry: a known segment. After E_FIELDS its key; for each request waiting at its start when it was done;
-  for each of its own when it was accepted and done (NONE for not yet); what was counted; which requests wait at
+* `e`, an entry: a known segment. After E_FIELDS its key; for each request waiting at its start when it was
+  done; for each of its own when it was accepted and done (NONE for not yet); what was counted; which requests wait at
   its end; the state then. All clocks count from its start but those of the last, which count from its end.
 """
 
@@ -279,8 +279,8 @@ REQUEST, BANK, ROW, COLUMN, WRITE, ORDER, STAMP, NEXT, PREVIOUS, SEEN, MERGED, I
 # A request: key (its address in units of a request), where it goes, and what became of it.
 KEY, TO_CHANNEL, TO_BANK, TO_ROW, TO_COLUMN, IS_WRITE, ARRIVAL, ACCEPTED, DONE, REQUEST_FIELDS = range(10)
 
-# A piece of an address: the request's field it goes to, bits, position within its level's number, and how many of
-# the field's units one of that number is; a field that is xor-ed with bits of the column: its piece, bits, lowest.
+# A piece of an address: the field of the request that it goes to, bits, position within its level's number, and
+# what one of that number counts in the field. A level xor-ed with the column: its piece, bits, the lowest bit.
 PIECE_FIELD, PIECE_BITS, PIECE_POSITION, PIECE_UNIT, PIECE_FIELDS = range(5)
 XOR_PIECE, XOR_BITS, XOR_LOWEST, XOR_FIELDS = range(4)
 
@@ -1385,7 +1385,7 @@ def _write_channel(m, at, number, clock):
 
 @part
 def _read_channel(m, at, number, clock):
-    """Take a channel's state back but for its lists; a wake that a refresh had cut short becomes one now."""
+    """Take a channel's state back, but for its lists; one that slept until a refresh is woken now."""
     c = _channel(m, number)
     wake = m[at]
     if wake == INFINITY:
@@ -1628,7 +1628,7 @@ def _write_key(m, at, q, clock, offered, kind):
 
 @part
 def _write_totals(m, at, clock):
-    """Write what a channel counts: statistics, commands, and the clocks that its ranks were active until now."""
+    """Write what the channels count: statistics, commands, and clocks in which ranks were active until now."""
     for number in range(m[N_CHANNELS]):
         c = _channel(m, number)
         for field in range(LAST_READ_DONE):
@@ -1827,12 +1827,11 @@ def _skip(m, e, q, clock):
 
 
 @part
-def _fits(m, until):
-    """Return whether no refresh falls due up to a clock."""
+def _next_refresh(m):
+    clock = INFINITY
     for number in range(m[N_CHANNELS]):
-        if m[_channel(m, number) + REFRESH_AT] <= until:
-            return False
-    return True
+        clock = min(clock, m[_channel(m, number) + REFRESH_AT])
+    return clock
 
 
 @part
@@ -1868,7 +1867,7 @@ def _fold(m, q, clock, offered):
             m[CREDIT] = _RETRIES
             m[PAUSED_UNTIL] = number + _PAUSE
         _begin_entry(m, e, m[e + E_WORDS], q, clock)
-    elif _fits(m, clock + m[known + E_CLOCKS]):
+    elif clock + m[known + E_CLOCKS] < _next_refresh(m):
         m[CREDIT] = min(m[CREDIT] + 1, PATIENCE)
         _skip(m, known, q, clock)
         q += m[SEGMENT] * REQUEST_FIELDS

@@ -11,7 +11,8 @@ from accel_sim.engine import channel as machine
 from accel_sim.engine.channel_tables import Integers, Tables
 from accel_sim.hardware.dram.tables import ResolvedPreset
 
-# Requests of a segment, at least. Shorter ones lose less where a refresh falls, longer ones cost less each.
+# Requests of a segment for each channel, at least. Shorter ones lose less where a refresh falls, longer ones
+# cost less for each request; a power of two divides passes over rows and banks.
 _SEGMENT = 64
 # Fewer segments than this cannot repeat often enough to be worth a look.
 _FEWEST = 8
@@ -27,7 +28,7 @@ class Folding:
     Attributes:
         segment: requests of a segment.
         segments: full ones, each with a request after it.
-        siblings: int64[n, machine.SIBLING_FIELDS] first clocks that commands raise at nodes not above their bank.
+        siblings: int64[n, machine.SIBLING_FIELDS] first clocks raised at nodes not above a command's bank.
         windows: int64[n, machine.WINDOW_FIELDS] constraints over a window.
         entry: words of a known segment at most.
         sizes: words of each part of the memory.

@@ -36,7 +36,7 @@ def _pieces(preset: ResolvedPreset) -> tuple[Integers, Integers]:
 
     A level's number counts, in the bank's number, the banks under one of its nodes.
     """
-    weight = {}
+    weight: dict[str, int] = {}
     below = 1
     for level, count in zip(preset.standard.levels[:0:-1], preset.counts[:0:-1], strict=True):
         weight[level] = below
