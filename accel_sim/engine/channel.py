@@ -55,8 +55,8 @@ records are:
 * `s`, a slot: a request in the controller; `q`: a request as offered, with what became of it;
 * row: a constraint after its preceding command; ring: issue times, then the position of the latest;
 * `e`, an entry: a known segment. After E_FIELDS its key; for each request waiting at its start when it was
-  done; for each of its own when it was accepted and done (NONE for not yet); what was counted; which requests wait at
-  its end; the state then. All clocks count from its start but those of the last, which count from its end.
+  done; for each of its own when it was accepted and done (NONE for not yet); what was counted; which requests
+  wait at its end; the state then. Clocks count from its start, those of the last state from its end.
 """
 
 from __future__ import annotations
