@@ -20,6 +20,30 @@ so that choosing looks at each busy bank, not at each request; and a bank rememb
 of them can go, which holds until something besides the clock changes, since issuing elsewhere only ever delays
 it.
 
+**Folding.** Requests come in segments of a fixed number. At the offer of a segment's first request the machine
+writes down its state (`_write_key`): all that can matter until the first request of the next one is offered. If
+it has been in that state before, at a segment of the same kind, what followed then is done to it at once
+(`_skip`): clocks of acceptance and completion, counts, and the state at the end. This is exact, because:
+
+* The machine is deterministic, and no refresh may wait or fall due in a segment that is noted or skipped. So
+  its course hangs on its requests, on those that wait, and on what choosing and issuing look at for these: the
+  fields of the channels, and of the *touched* banks, to which any of these requests go, and of the nodes above
+  them. Other banks and nodes are neither looked at nor changed, but for first clocks that a command raises
+  elsewhere (`SIBLINGS`), which are in the state too, and for rows closed because they are idle, under which
+  policy all banks are touched. A rank's books hang on others only in whether any of their banks is open.
+* Clocks count only by their distance from now, and those in the past (a first clock, or an issue older than the
+  latency of its window) are all alike, as nothing ever asks for more than what is later than a clock to come.
+* Rows count only by being equal, so the same constant may be added to all; an open row that no request wants is
+  but another row. Of the order of requests only which is before which counts. Columns and addresses count only
+  where an address comes twice: such streams are not folded (`channel_memory`), nor are recorded ones.
+* Segments are of a kind when their channels, banks and directions are equal, their rows but for a constant and
+  their arrivals but for another. Arrivals count by their distance from now, or not at all when all are past.
+* A channel that sleeps until its next refresh may really sleep longer or as long; after a skip it is woken at
+  once, which does no harm: a clock in which nothing can change changes nothing.
+
+Keys are compared word by word; a hash only finds them. Random requests have no two segments of a kind, which is
+known before the first clock, and pay nothing more.
+
 **Memory.** All of it is one int64 array `m`, in which records stand at indices and refer to each other by
 index; `m[b + STATE]` is field STATE of the bank at `b`. One array, because numba counts references to every
 array on every call, which costs more than the machine itself. The header at 0 holds settings and where the
@@ -29,7 +53,10 @@ records are:
 * `b`, a bank: BANK_FIELDS, the last of which begin the list of its nodes, one for each level;
 * node: its number, then the first clock of each command (commands are numbered from 1);
 * `s`, a slot: a request in the controller; `q`: a request as offered, with what became of it;
-* row: a constraint after its preceding command; ring: issue times, then the position of the latest.
+* row: a constraint after its preceding command; ring: issue times, then the position of the latest;
+* `e`, an entry: a known segment. After E_FIELDS its key; for each request waiting at its start when it was
+  done; for each of its own when it was accepted and done (NONE for not yet); what was counted; which requests
+  wait at its end; the state then. Clocks count from its start, those of the last state from its end.
 """
 
 from __future__ import annotations
@@ -106,8 +133,40 @@ CLOSED, OPEN, ACTIVATING = 0, 1, 2
     BELOW_AT,
     ROW_START_AT,
     ROWS_AT,
+    SEGMENT,
+    FOLD_END,
+    SKIPPED,
+    SIBLINGS,
+    WINDOWS,
+    HASH_SIZE,
+    ENTRY_ROOM,
+    MEMO_END,
+    MEMO_NEXT,
+    N_ENTRIES,
+    CREDIT,
+    PAUSED_UNTIL,
+    ENTRY,
+    ENTRY_CLOCK,
+    ENTRY_REFRESH,
+    RECENT,
+    MARKED,
+    N_WAITING,
+    N_TOUCHED,
+    N_TOUCHED_NODES,
+    SIBLINGS_AT,
+    WINDOWS_AT,
+    KINDS_AT,
+    HASH_AT,
+    MEMO_AT,
+    RECENT_AT,
+    WAITING_AT,
+    STAYING_AT,
+    SECTIONS_AT,
+    TOUCHED_AT,
+    TOUCHED_NODES_AT,
+    MARKS_AT,
     HEADER,
-) = range(SETTINGS, SETTINGS + 22)
+) = range(SETTINGS, SETTINGS + 54)
 
 # A channel. Statistics first, then its state, then where its records are.
 (
@@ -135,6 +194,7 @@ CLOSED, OPEN, ACTIVATING = 0, 1, 2
     WRITE_MODE,
     DRAINING,
     STUCK,
+    READS_FIRST,
     LAST_QUEUE,
     QUEUED_ALL,
     FIRST_READ,
@@ -162,7 +222,6 @@ CLOSED, OPEN, ACTIVATING = 0, 1, 2
     DO_BANK,
     DO_FROM,
     DO_PLACE,
-    READS_FIRST,
     BANKS,
     NODES,
     RINGS,
@@ -207,9 +266,11 @@ FROM_ACTIVE, FROM_OPENING = 2, 3
     QUEUE_NUMBER,
     GROUP,
     RANK,
+    MARK,
+    STALE_ROW,
     PATH,
-) = range(25)
-BANK_FIELDS = 32
+) = range(27)
+BANK_FIELDS = 36
 MAX_LEVELS = BANK_FIELDS - PATH
 
 # A slot.
@@ -218,6 +279,11 @@ REQUEST, BANK, ROW, COLUMN, WRITE, ORDER, STAMP, NEXT, PREVIOUS, SEEN, MERGED, I
 # A request: key (its address in units of a request), where it goes, and what became of it.
 KEY, TO_CHANNEL, TO_BANK, TO_ROW, TO_COLUMN, IS_WRITE, ARRIVAL, ACCEPTED, DONE, REQUEST_FIELDS = range(10)
 
+# A piece of an address: the field of the request that it goes to, bits, position within its level's number, and
+# what one of that number counts in the field. A level xor-ed with the column: its piece, bits, the lowest bit.
+PIECE_FIELD, PIECE_BITS, PIECE_POSITION, PIECE_UNIT, PIECE_FIELDS = range(5)
+XOR_PIECE, XOR_BITS, XOR_LOWEST, XOR_FIELDS = range(4)
+
 # A constraint row; ROW_ABOVE is 0, or for one between siblings the banks under their parent.
 ROW_LEVEL, ROW_FOLLOWING, ROW_LATENCY, ROW_WINDOW, ROW_ABOVE, ROW_RING, ROW_FIELDS = range(7)
 
@@ -225,6 +291,15 @@ ROW_LEVEL, ROW_FOLLOWING, ROW_LATENCY, ROW_WINDOW, ROW_ABOVE, ROW_RING, ROW_FIEL
 AT_CYCLE, COMMAND, CHANNEL, AT_BANK, AT_ROW, AT_COLUMN, RECORD_FIELDS = range(7)
 RANK_OPEN, RANK_SINCE, RANK_ACTIVE, RANK_FIELDS = range(4)
 ENTRY_KEY, ENTRY_WRITE, ENTRY_READ, ENTRY_FIELDS = range(4)
+
+# Folding. Where a slot in use waits: in its bank's lists, a buffer (reads, writes), or among the activated.
+QUEUED_SECTION, BUFFER_SECTION, _WRITES_SECTION, ACTIVE_SECTION, OPENING_SECTION, SECTIONS = range(6)
+# A touched node; nodes whose first clock of a command commands elsewhere raise; a row over a window.
+OF_CHANNEL, OF_LEVEL, NODE, TOUCHED_FIELDS = range(4)
+FIRST_NODE, NODE_COUNT, RAISED, SIBLING_FIELDS = range(4)
+WINDOW_LEVEL, WINDOW_COUNT, WINDOW_LATENCY, WINDOW_RING, WINDOW_FIELDS = range(5)
+# A known segment: hash and words of its key, requests waiting before and after, clocks, requests then offered.
+E_HASH, E_WORDS, E_STARTED, E_STAYING, E_CLOCKS, E_OFFERED, E_FIELDS = range(7)
 
 # Policies.
 ROUND_ROBIN, OLDEST_READY, HITS_FIRST = 0, 1, 2
@@ -245,6 +320,10 @@ part = njit(**_UNCOUNTED, **_UNWRAPPED)
 
 _LATER = 1 << 60  # puts a request behind all others when the order is by hits first
 _HASH = 0x9E3779B1
+_MIX = 0x9E3779B97F4A7C1
+
+# Segments not found among the known before their keys are no longer written for a while, and that while.
+PATIENCE, _RETRIES, _PAUSE = 512, 16, 128
 
 
 @part
@@ -412,21 +491,43 @@ def _append(m, c, which, s):
     """Put a slot at the end of a list of its bank."""
     b = m[s + BANK]
     m[b + NOT_BEFORE + which] = 0
-    tail = m[b + TAIL + which]
-    m[s + NEXT] = NONE
-    m[s + PREVIOUS] = tail
-    if tail >= 0:
-        m[tail + NEXT] = s
-    else:
-        m[b + HEAD + which] = s
+    if m[b + COUNT + which] == 0:
         n = m[c + N_BUSY + which]
         m[m[c + BUSY + which] + n] = b
         m[b + BUSY_PLACE + which] = n
         m[c + N_BUSY + which] = n + 1
-    m[b + TAIL + which] = s
+    _link(m, s, b + HEAD + which, b + TAIL + which)
     m[b + COUNT + which] += 1
     if m[b + STATE] == OPEN and m[b + ROW_OPEN] == m[s + ROW]:
         m[b + HITS_READ + m[s + WRITE]] += 1
+
+
+@part
+def _link(m, s, head, tail):
+    """Put a slot at the end of the list whose first and last slot stand at `head` and `tail`."""
+    last = m[tail]
+    m[s + NEXT] = NONE
+    m[s + PREVIOUS] = last
+    if last >= 0:
+        m[last + NEXT] = s
+    else:
+        m[head] = s
+    m[tail] = s
+
+
+@part
+def _unlink(m, s, head, tail):
+    """Take a slot out of the list whose first and last slot stand at `head` and `tail`."""
+    following = m[s + NEXT]
+    previous = m[s + PREVIOUS]
+    if previous >= 0:
+        m[previous + NEXT] = following
+    else:
+        m[head] = following
+    if following >= 0:
+        m[following + PREVIOUS] = previous
+    else:
+        m[tail] = previous
 
 
 @part
@@ -434,16 +535,7 @@ def _remove(m, c, which, s):
     """Take a slot out of a list of its bank."""
     b = m[s + BANK]
     _look_again(m, b)
-    following = m[s + NEXT]
-    previous = m[s + PREVIOUS]
-    if previous >= 0:
-        m[previous + NEXT] = following
-    else:
-        m[b + HEAD + which] = following
-    if following >= 0:
-        m[following + PREVIOUS] = previous
-    else:
-        m[b + TAIL + which] = previous
+    _unlink(m, s, b + HEAD + which, b + TAIL + which)
     m[b + COUNT + which] -= 1
     if m[b + COUNT + which] == 0:
         n = m[c + N_BUSY + which] - 1
@@ -1013,16 +1105,7 @@ def _move(m, c):
         m[c + READS] -= 1
         m[c + READS_FIRST] = 0
     m[s + IN_QUEUE] = 1
-    following = m[s + NEXT]
-    previous = m[s + PREVIOUS]
-    if previous >= 0:
-        m[previous + NEXT] = following
-    else:
-        m[c + FIRST_READ + lane] = following
-    if following >= 0:
-        m[following + PREVIOUS] = previous
-    else:
-        m[c + LAST_READ + lane] = previous
+    _unlink(m, s, c + FIRST_READ + lane, c + LAST_READ + lane)
     m[c + SEQUENCE] += 1
     m[s + ORDER] = m[c + SEQUENCE]
     m[m[m[s + BANK] + QUEUE] + QUEUED] += 1
@@ -1063,6 +1146,20 @@ def _meet(m, c, q, entry, stamp):
 
 
 @part
+def _fill_slot(m, c, s, q, stamp):
+    """Fill a slot with a request that was accepted at clock `stamp`."""
+    m[s + REQUEST] = q
+    m[s + BANK] = m[c + BANKS] + m[q + TO_BANK] * BANK_FIELDS
+    m[s + ROW] = m[q + TO_ROW]
+    m[s + COLUMN] = m[q + TO_COLUMN]
+    m[s + WRITE] = m[q + IS_WRITE]
+    m[s + STAMP] = stamp
+    m[s + SEEN] = 0
+    m[s + MERGED] = NONE
+    m[s + IN_QUEUE] = 0
+
+
+@part
 def _accept(m, c, q, stamp):
     """Take a request into its channel's controller; returns whether there was room."""
     write = m[q + IS_WRITE]
@@ -1077,16 +1174,7 @@ def _accept(m, c, q, stamp):
         return False
     s = m[c + FREE]
     m[c + FREE] = m[s + NEXT]
-    b = m[c + BANKS] + m[q + TO_BANK] * BANK_FIELDS
-    m[s + REQUEST] = q
-    m[s + BANK] = b
-    m[s + ROW] = m[q + TO_ROW]
-    m[s + COLUMN] = m[q + TO_COLUMN]
-    m[s + WRITE] = write
-    m[s + STAMP] = stamp
-    m[s + SEEN] = 0
-    m[s + MERGED] = NONE
-    m[s + IN_QUEUE] = 0
+    _fill_slot(m, c, s, q, stamp)
     m[q + ACCEPTED] = stamp
     if entry >= 0 and (write or m[STAGED]):
         m[entry + ENTRY_KEY] = m[q + KEY] + 1
@@ -1101,15 +1189,8 @@ def _accept(m, c, q, stamp):
         m[s + ORDER] = m[c + SEQUENCE]
         _append(m, c, write, s)
         return True
-    last = m[c + LAST_READ + lane]
-    m[s + NEXT] = NONE
-    m[s + PREVIOUS] = last
-    if last >= 0:
-        m[last + NEXT] = s
-    else:
-        m[c + FIRST_READ + lane] = s
-    m[c + LAST_READ + lane] = s
-    if m[m[b + QUEUE] + QUEUED] < m[QUEUE_CAPACITY]:
+    _link(m, s, c + FIRST_READ + lane, c + LAST_READ + lane)
+    if m[m[m[s + BANK] + QUEUE] + QUEUED] < m[QUEUE_CAPACITY]:
         m[c + STUCK] = 0
     return True
 
@@ -1155,6 +1236,729 @@ def _busy(m, c):
     return m[c + READS] + m[c + WRITES] + m[c + N_ACTIVE] + m[c + N_OPENING] > 0
 
 
+@part
+def _channel(m, number):
+    return m[CHANNELS_AT] + number * (CHAN_FIELDS + m[N_COMMANDS] + 1)
+
+
+@part
+def _channel_of(m, q):
+    """Return the channel of a request."""
+    return _channel(m, m[q + TO_CHANNEL])
+
+
+@part
+def _insert(m, first, end, s):
+    """Insert a slot by its order into a list; returns the list's end."""
+    place = end
+    while place > first and m[m[place - 1] + ORDER] > m[s + ORDER]:
+        m[place] = m[place - 1]
+        place -= 1
+    m[place] = s
+    return end + 1
+
+
+@part
+def _gather(m):
+    """List the slots in use by what they wait in: of each channel `SECTIONS`, each in its order."""
+    end = m[WAITING_AT]
+    section = m[SECTIONS_AT]
+    for number in range(m[N_CHANNELS]):
+        c = _channel(m, number)
+        first = end
+        for which in range(2):
+            for k in range(m[c + N_BUSY + which]):
+                s = m[m[m[c + BUSY + which] + k] + HEAD + which]
+                while s >= 0:
+                    age = m[c + SEQUENCE] - m[s + ORDER]
+                    if age < m[RECENT]:
+                        m[m[RECENT_AT] + age] = s
+                    else:
+                        end = _insert(m, first, end, s)
+                    s = m[s + NEXT]
+        for recent in range(m[RECENT_AT] + m[RECENT] - 1, m[RECENT_AT] - 1, -1):
+            if m[recent]:
+                m[end] = m[recent]
+                end += 1
+                m[recent] = 0
+        m[section + QUEUED_SECTION] = end - first
+        for lane in range(2):
+            first = end
+            s = m[c + FIRST_READ + 2 * lane]
+            while s >= 0:
+                m[end] = s
+                end += 1
+                s = m[s + NEXT]
+            m[section + BUFFER_SECTION + lane] = end - first
+        for k in range(m[c + N_ACTIVE]):
+            m[end] = m[m[c + ACTIVE] + k]
+            end += 1
+        m[section + ACTIVE_SECTION] = m[c + N_ACTIVE]
+        for k in range(m[c + N_OPENING]):
+            m[end] = m[m[c + OPENING] + k]
+            end += 1
+        m[section + OPENING_SECTION] = m[c + N_OPENING]
+        section += SECTIONS
+    m[N_WAITING] = end - m[WAITING_AT]
+
+
+@part
+def _touch(m, number, b):
+    """List a bank, and the nodes above it that are not yet listed, among those that a segment can look at.
+
+    Its open row is taken to be stale, one that no request wants, until one does.
+    """
+    m[b + MARK] = m[MARKED]
+    m[b + STALE_ROW] = m[b + ROW_OPEN]
+    m[m[TOUCHED_AT] + m[N_TOUCHED]] = b
+    m[N_TOUCHED] += 1
+    for level in range(m[N_LEVELS]):
+        node = m[b + PATH + level]
+        mark = m[MARKS_AT] + number * m[N_NODES] + m[node]
+        if m[mark] != m[MARKED]:
+            m[mark] = m[MARKED]
+            at = m[TOUCHED_NODES_AT] + m[N_TOUCHED_NODES] * TOUCHED_FIELDS
+            m[at + OF_CHANNEL] = _channel(m, number)
+            m[at + OF_LEVEL] = level
+            m[at + NODE] = node
+            m[N_TOUCHED_NODES] += 1
+
+
+@part
+def _touch_all(m, q):
+    """List the banks and nodes that the segment from request `q` on can look at."""
+    m[MARKED] += 1
+    m[N_TOUCHED] = 0
+    m[N_TOUCHED_NODES] = 0
+    for new in range(q, q + m[SEGMENT] * REQUEST_FIELDS, REQUEST_FIELDS):
+        b = m[_channel_of(m, new) + BANKS] + m[new + TO_BANK] * BANK_FIELDS
+        if m[b + MARK] != m[MARKED]:
+            _touch(m, m[new + TO_CHANNEL], b)
+        if m[b + ROW_OPEN] == m[new + TO_ROW]:
+            m[b + STALE_ROW] = NONE
+    for at in range(m[WAITING_AT], m[WAITING_AT] + m[N_WAITING]):
+        s = m[at]
+        b = m[s + BANK]
+        if m[b + MARK] != m[MARKED]:
+            _touch(m, m[m[s + REQUEST] + TO_CHANNEL], b)
+        if m[b + ROW_OPEN] == m[s + ROW]:
+            m[b + STALE_ROW] = NONE
+    if m[PAGE_RULE] == CLOSE_AFTER_TIMEOUT:
+        for number in range(m[N_CHANNELS]):
+            for k in range(m[N_BANKS]):
+                b = m[_channel(m, number) + BANKS] + k * BANK_FIELDS
+                if m[b + MARK] != m[MARKED]:
+                    _touch(m, number, b)
+
+
+@part
+def _put(m, at, value):
+    m[at] = value
+    return at + 1
+
+
+@part
+def _write_channel(m, at, number, clock):
+    c = _channel(m, number)
+    wake = m[c + WAKE]
+    at = _put(m, at, INFINITY if wake >= m[c + REFRESH_AT] else max(wake - clock, 0))
+    for field in range(READS, READS_FIRST + 1):
+        at = _put(m, at, m[c + field])
+    at = _put(m, at, m[c + LAST_QUEUE] if m[ORDER_RULE] == ROUND_ROBIN else 0)
+    at = _put(m, at, m[c + WRITES])
+    at = _put(m, at, max(m[c + CLOCK_ON_UNTIL] - clock, 0))
+    edge = m[c + EDGE_CLOCK] >= clock
+    at = _put(m, at, m[c + EDGE_CLOCK] - clock if edge else NONE)
+    at = _put(m, at, m[c + EDGE_GROUP] if edge else NONE)
+    at = _put(m, at, m[c + EDGE_BANK] if edge else NONE)
+    synced = NONE
+    if m[c + CAS_SLOT] >= 0:
+        synced = 0
+        while m[m[WAITING_AT] + synced] != m[c + CAS_SLOT]:
+            synced += 1
+    at = _put(m, at, synced)
+    at = _put(m, at, m[c + CAS_ROLE] if synced >= 0 else NONE)
+    for section in range(SECTIONS):
+        at = _put(m, at, m[m[SECTIONS_AT] + number * SECTIONS + section])
+    return at
+
+
+@part
+def _read_channel(m, at, number, clock):
+    """Take a channel's state back, but for its lists; one that slept until a refresh is woken now."""
+    c = _channel(m, number)
+    wake = m[at]
+    if wake == INFINITY:
+        wake = 1 if m[STAGED] else 0
+    m[c + WAKE] = min(clock + wake, m[c + REFRESH_AT])
+    at += 1
+    for field in range(READS, READS_FIRST + 1):
+        m[c + field] = m[at]
+        at += 1
+    m[c + LAST_QUEUE] = m[at]
+    m[c + WRITES] = m[at + 1]
+    m[c + CLOCK_ON_UNTIL] = clock + m[at + 2]
+    m[c + EDGE_CLOCK] = clock + m[at + 3] if m[at + 3] >= 0 else NONE
+    m[c + EDGE_GROUP] = m[at + 4]
+    m[c + EDGE_BANK] = m[at + 5]
+    m[c + CAS_SLOT] = m[m[STAYING_AT] + m[at + 6]] if m[at + 6] >= 0 else NONE
+    m[c + CAS_ROLE] = m[at + 7]
+    at += 8
+    for section in range(SECTIONS):
+        m[m[SECTIONS_AT] + number * SECTIONS + section] = m[at]
+        at += 1
+    return at
+
+
+@part
+def _write_timing(m, at, clock):
+    """Write the first clocks and issue times of the touched nodes, and of others what their siblings raise."""
+    for number in range(m[N_CHANNELS]):
+        for row in range(m[SIBLINGS_AT], m[SIBLINGS_AT] + m[SIBLINGS] * SIBLING_FIELDS, SIBLING_FIELDS):
+            for node in range(m[row + FIRST_NODE], m[row + FIRST_NODE] + m[row + NODE_COUNT]):
+                if m[m[MARKS_AT] + number * m[N_NODES] + node] != m[MARKED]:
+                    clocks = m[_channel(m, number) + NODES] + node * m[NODE_SIZE]
+                    at = _put(m, at, max(m[clocks + m[row + RAISED]] - clock, 0))
+    for k in range(m[N_TOUCHED_NODES]):
+        touched = m[TOUCHED_NODES_AT] + k * TOUCHED_FIELDS
+        node = m[touched + NODE]
+        for command in range(1, m[NODE_SIZE]):
+            at = _put(m, at, max(m[node + command] - clock, 0))
+        for row in range(m[WINDOWS_AT], m[WINDOWS_AT] + m[WINDOWS] * WINDOW_FIELDS, WINDOW_FIELDS):
+            if m[row + WINDOW_LEVEL] == m[touched + OF_LEVEL]:
+                ring = m[touched + OF_CHANNEL] + RINGS
+                ring = m[ring] + (m[row + WINDOW_RING] * m[N_NODES] + m[node]) * m[RING_SIZE]
+                place = m[ring + m[RING_SIZE] - 1]
+                for _ in range(m[row + WINDOW_COUNT]):
+                    past = m[ring + place]
+                    at = _put(m, at, max(past + m[row + WINDOW_LATENCY] - clock, 0) if past >= 0 else 0)
+                    place = place - 1 if place > 0 else m[row + WINDOW_COUNT] - 1
+    return at
+
+
+@part
+def _read_timing(m, at, clock):
+    """Take back what `_write_timing` wrote."""
+    for number in range(m[N_CHANNELS]):
+        for row in range(m[SIBLINGS_AT], m[SIBLINGS_AT] + m[SIBLINGS] * SIBLING_FIELDS, SIBLING_FIELDS):
+            for node in range(m[row + FIRST_NODE], m[row + FIRST_NODE] + m[row + NODE_COUNT]):
+                if m[m[MARKS_AT] + number * m[N_NODES] + node] != m[MARKED]:
+                    clocks = m[_channel(m, number) + NODES] + node * m[NODE_SIZE]
+                    m[clocks + m[row + RAISED]] = clock + m[at]
+                    at += 1
+    for k in range(m[N_TOUCHED_NODES]):
+        touched = m[TOUCHED_NODES_AT] + k * TOUCHED_FIELDS
+        node = m[touched + NODE]
+        for command in range(1, m[NODE_SIZE]):
+            m[node + command] = clock + m[at]
+            at += 1
+        for row in range(m[WINDOWS_AT], m[WINDOWS_AT] + m[WINDOWS] * WINDOW_FIELDS, WINDOW_FIELDS):
+            if m[row + WINDOW_LEVEL] == m[touched + OF_LEVEL]:
+                ring = m[touched + OF_CHANNEL] + RINGS
+                ring = m[ring] + (m[row + WINDOW_RING] * m[N_NODES] + m[node]) * m[RING_SIZE]
+                m[ring + m[RING_SIZE] - 1] = m[row + WINDOW_COUNT] - 1
+                for place in range(m[row + WINDOW_COUNT] - 1, -1, -1):
+                    m[ring + place] = clock + m[at] - m[row + WINDOW_LATENCY] if m[at] else NONE
+                    at += 1
+    return at
+
+
+@part
+def _write_banks(m, at, clock, base):
+    for k in range(m[N_TOUCHED]):
+        b = m[m[TOUCHED_AT] + k]
+        state = m[b + STATE]
+        row = NONE
+        if state != CLOSED:
+            row = INFINITY if m[b + ROW_OPEN] == m[b + STALE_ROW] else m[b + ROW_OPEN] - base
+        at = _put(m, at, state)
+        at = _put(m, at, row)
+        at = _put(m, at, min(m[b + CAS_COUNT], m[HIT_CAP]))
+        at = _put(m, at, m[b + DEADLINE] - clock if state == ACTIVATING else 0)
+        if m[PAGE_RULE] == CLOSE_AFTER_TIMEOUT:
+            at = _put(m, at, max(m[b + LAST_USE] + m[PAGE_TIMEOUT] - clock, 0))
+        for which in range(2):
+            at = _put(m, at, max(m[b + NOT_BEFORE + which] - clock, 0) if m[b + COUNT + which] else 0)
+    return at
+
+
+@part
+def _read_banks(m, at, clock, base):
+    """Take the banks back, empty of requests; `_read_waits` ends that once these are in their lists."""
+    for k in range(m[N_TOUCHED]):
+        b = m[m[TOUCHED_AT] + k]
+        m[b + STATE] = m[at]
+        if m[at] != CLOSED and m[at + 1] != INFINITY:
+            m[b + ROW_OPEN] = base + m[at + 1]
+        m[b + CAS_COUNT] = m[at + 2]
+        m[b + DEADLINE] = clock + m[at + 3]
+        at += 4
+        if m[PAGE_RULE] == CLOSE_AFTER_TIMEOUT:
+            m[b + LAST_USE] = clock + m[at] - m[PAGE_TIMEOUT]
+            at += 1
+        at += 2
+        for which in range(2):
+            m[b + HEAD + which] = NONE
+            m[b + TAIL + which] = NONE
+            m[b + COUNT + which] = 0
+            m[b + HITS_READ + which] = 0
+        m[b + HOLDERS] = 0
+        m[m[b + QUEUE] + QUEUED] = 0
+    return at
+
+
+@part
+def _read_waits(m, end, clock):
+    """Take back until when the banks' requests wait, from the words that `_write_banks` wrote up to `end`."""
+    words = 6 + (m[PAGE_RULE] == CLOSE_AFTER_TIMEOUT)
+    at = end - m[N_TOUCHED] * words
+    for k in range(m[N_TOUCHED]):
+        b = m[m[TOUCHED_AT] + k]
+        at += words
+        m[b + NOT_BEFORE] = clock + m[at - 2]
+        m[b + NOT_BEFORE_WRITES] = clock + m[at - 1]
+
+
+@part
+def _write_slots(m, at, clock, base):
+    for k in range(m[N_WAITING]):
+        s = m[m[WAITING_AT] + k]
+        at = _put(m, at, m[s + BANK])
+        at = _put(m, at, m[s + ROW] - base)
+        at = _put(m, at, m[s + WRITE])
+        at = _put(m, at, m[s + SEEN])
+        if m[PROMOTE]:
+            at = _put(m, at, m[s + STAMP] - clock)
+    return at
+
+
+@part
+def _write_state(m, at, clock, base):
+    """Write all that a segment can look at, relative to the clock and to row `base`; returns its end.
+
+    The slots in use must have been gathered, the banks touched.
+    """
+    for number in range(m[N_CHANNELS]):
+        at = _write_channel(m, at, number, clock)
+    at = _write_slots(m, at, clock, base)
+    at = _write_timing(m, at, clock)
+    return _write_banks(m, at, clock, base)
+
+
+@part
+def _read_state(m, at, clock, base):
+    """Put the machine into a state that `_write_state` wrote; the slots that wait are listed as staying."""
+    for number in range(m[N_CHANNELS]):
+        at = _read_channel(m, at, number, clock)
+    words = at
+    at += m[N_WAITING] * (4 + (m[PROMOTE] != 0))
+    at = _read_timing(m, at, clock)
+    at = _read_banks(m, at, clock, base)
+    place = m[STAYING_AT]
+    for k in range(m[N_WAITING]):
+        m[m[place + k] + SEEN] = m[words + k * (4 + (m[PROMOTE] != 0)) + 3]
+    for number in range(m[N_CHANNELS]):
+        place = _line_up(m, number, place)
+    _read_waits(m, at, clock)
+
+
+@part
+def _line_up(m, number, place):
+    """Put the slots that stay in a channel into its lists, from `place` of their list on; returns its end."""
+    c = _channel(m, number)
+    section = m[SECTIONS_AT] + number * SECTIONS
+    m[c + N_BUSY] = 0
+    m[c + N_BUSY_WRITES] = 0
+    for field in range(FIRST_READ, LAST_WRITE + 1):
+        m[c + field] = NONE
+    m[c + QUEUED_ALL] = m[section + QUEUED_SECTION] if m[STAGED] else 0
+    for _ in range(m[section + QUEUED_SECTION]):
+        s = m[place]
+        place += 1
+        m[c + SEQUENCE] += 1
+        m[s + ORDER] = m[c + SEQUENCE]
+        if m[STAGED]:
+            m[s + IN_QUEUE] = 1
+            m[m[m[s + BANK] + QUEUE] + QUEUED] += 1
+        _append(m, c, 0 if m[STAGED] else m[s + WRITE], s)
+    for lane in range(2):
+        for _ in range(m[section + BUFFER_SECTION + lane]):
+            _link(m, m[place], c + FIRST_READ + 2 * lane, c + LAST_READ + 2 * lane)
+            place += 1
+    m[c + N_ACTIVE] = m[section + ACTIVE_SECTION]
+    for k in range(m[c + N_ACTIVE]):
+        m[m[c + ACTIVE] + k] = m[place]
+        m[m[m[place] + BANK] + HOLDERS] += 1
+        place += 1
+    m[c + N_OPENING] = m[section + OPENING_SECTION]
+    for k in range(m[c + N_OPENING]):
+        m[m[c + OPENING] + k] = m[place]
+        place += 1
+    return place
+
+
+@part
+def _add_open(m, sign):
+    """Add the touched banks that are open to their ranks' counts, or take them out."""
+    for k in range(m[N_TOUCHED]):
+        b = m[m[TOUCHED_AT] + k]
+        if m[b + STATE] != CLOSED:
+            m[m[b + RANK] + RANK_OPEN] += sign
+
+
+@part
+def _write_key(m, at, q, clock, offered, kind):
+    """Write all that the course of the segment from request `q` on depends on; returns its end."""
+    _gather(m)
+    _touch_all(m, q)
+    at = _put(m, at, kind)
+    at = _put(m, at, offered)
+    at = _put(m, at, clock % 2 if m[EDGES] else 0)
+    lag = 0 if m[STAGED] else 1
+    late = m[q + m[SEGMENT] * REQUEST_FIELDS + ARRIVAL] <= clock - lag
+    at = _put(m, at, INFINITY if late else m[q + ARRIVAL] - clock)
+    _add_open(m, -1)
+    for number in range(m[N_CHANNELS]):
+        ranks = m[_channel(m, number) + RANKS]
+        for rank in range(ranks, ranks + m[N_RANKS] * RANK_FIELDS, RANK_FIELDS):
+            at = _put(m, at, min(m[rank + RANK_OPEN], 1))
+    _add_open(m, 1)
+    return _write_state(m, at, clock, m[q + TO_ROW])
+
+
+@part
+def _write_totals(m, at, clock):
+    """Write what the channels count: statistics, commands, and clocks in which ranks were active until now."""
+    for number in range(m[N_CHANNELS]):
+        c = _channel(m, number)
+        for field in range(LAST_READ_DONE):
+            at = _put(m, at, m[c + field])
+        for field in range(CHAN_FIELDS, CHAN_FIELDS + m[N_COMMANDS] + 1):
+            at = _put(m, at, m[c + field])
+        for rank in range(m[c + RANKS], m[c + RANKS] + m[N_RANKS] * RANK_FIELDS, RANK_FIELDS):
+            running = clock - m[rank + RANK_SINCE] if m[rank + RANK_OPEN] else 0
+            at = _put(m, at, m[rank + RANK_ACTIVE] + running)
+    return at
+
+
+@part
+def _add_totals(m, at, clock, until):
+    """Add to the counts what a segment from `clock` until `until` counted."""
+    for number in range(m[N_CHANNELS]):
+        c = _channel(m, number)
+        for field in range(LAST_READ_DONE):
+            m[c + field] += m[at]
+            at += 1
+        for field in range(CHAN_FIELDS, CHAN_FIELDS + m[N_COMMANDS] + 1):
+            m[c + field] += m[at]
+            at += 1
+        for rank in range(m[c + RANKS], m[c + RANKS] + m[N_RANKS] * RANK_FIELDS, RANK_FIELDS):
+            if m[rank + RANK_OPEN]:
+                m[rank + RANK_ACTIVE] += clock - m[rank + RANK_SINCE]
+            m[rank + RANK_ACTIVE] += m[at]
+            m[rank + RANK_SINCE] = until
+            at += 1
+    return at
+
+
+@part
+def _totals(m):
+    """Return how many words `_write_totals` writes."""
+    return m[N_CHANNELS] * (LAST_READ_DONE + m[N_COMMANDS] + 1 + m[N_RANKS])
+
+
+@part
+def _refreshes(m):
+    """Return the sum of the clocks at which refreshes fall due next, or NONE while one is waiting."""
+    total = 0
+    for number in range(m[N_CHANNELS]):
+        c = _channel(m, number)
+        if m[c + REFRESH_COUNT]:
+            return NONE
+        total += m[c + REFRESH_AT] if m[REFRESH_RULE] != NO_REFRESH else 0
+    return total
+
+
+@part
+def _begin_entry(m, e, words, q, clock):
+    """Note what waits and what was counted at the start of a segment that is not known."""
+    at = e + E_FIELDS + words
+    m[e + E_WORDS] = words
+    m[e + E_STARTED] = m[N_WAITING]
+    for k in range(m[N_WAITING]):
+        at = _put(m, at, m[m[m[WAITING_AT] + k] + REQUEST])
+    _write_totals(m, at + 2 * m[SEGMENT], clock)
+    m[ENTRY] = e
+    m[ENTRY_CLOCK] = clock
+    m[ENTRY_REFRESH] = _refreshes(m)
+
+
+@part
+def _source(m, at, started, first, q):
+    """Return the number of a waiting request among those that waited at a segment's start and its own."""
+    if q >= first:
+        return started + (q - first) // REQUEST_FIELDS
+    number = 0
+    while m[at + number] != q:
+        number += 1
+    return number
+
+
+@part
+def _end_entry(m, q, clock, offered):
+    """Note what became of a segment's requests and of the machine, unless a refresh came in between."""
+    e = m[ENTRY]
+    m[ENTRY] = 0
+    if _refreshes(m) != m[ENTRY_REFRESH]:
+        return
+    start = m[ENTRY_CLOCK]
+    started = m[e + E_STARTED]
+    first = q - m[SEGMENT] * REQUEST_FIELDS
+    _gather(m)
+    waited = e + E_FIELDS + m[e + E_WORDS]
+    totals = waited + started + 2 * m[SEGMENT]
+    at = totals + _totals(m)
+    _write_totals(m, at, clock)
+    for k in range(_totals(m)):
+        m[totals + k] = m[at + k] - m[totals + k]
+    for k in range(m[N_WAITING]):
+        at = _put(m, at, _source(m, waited, started, first, m[m[m[WAITING_AT] + k] + REQUEST]))
+    at = _write_state(m, at, clock, m[first + TO_ROW])
+    for k in range(started):
+        done = m[m[waited + k] + DONE]
+        m[waited + k] = done - start if done >= 0 else NONE
+    new = waited + started
+    for request in range(first, q, REQUEST_FIELDS):
+        done = m[request + DONE]
+        m[new] = m[request + ACCEPTED] - start
+        m[new + 1] = done - start if done >= 0 else NONE
+        new += 2
+    m[e + E_STAYING] = m[N_WAITING]
+    m[e + E_CLOCKS] = clock - start
+    m[e + E_OFFERED] = offered
+    m[m[HASH_AT] + _place(m, e)] = e
+    m[N_ENTRIES] += 1
+    m[MEMO_NEXT] = at
+
+
+@part
+def _hash(m, first, words):
+    mixed = 0
+    factor = 1
+    for at in range(first, first + words):
+        mixed += m[at] * factor
+        factor *= _MIX
+    return mixed ^ (mixed >> 32)
+
+
+@part
+def _place(m, e):
+    """Return where in the hash table an entry with the same key stands, or where it would."""
+    mask = m[HASH_SIZE] - 1
+    place = m[e + E_HASH] & mask
+    while m[m[HASH_AT] + place]:
+        other = m[m[HASH_AT] + place]
+        words = m[e + E_WORDS] + E_FIELDS
+        if m[other + E_HASH] == m[e + E_HASH] and m[other + E_WORDS] == m[e + E_WORDS]:
+            at = E_FIELDS
+            while at < words and m[e + at] == m[other + at]:
+                at += 1
+            if at == words:
+                break
+        place = (place + 1) & mask
+    return place
+
+
+@part
+def _complete(m, q, done):
+    """Complete a request of a skipped segment."""
+    c = _channel_of(m, q)
+    m[q + DONE] = done
+    if m[q + IS_WRITE]:
+        m[c + LAST_WRITE_ISSUE] = max(m[c + LAST_WRITE_ISSUE], done - m[WRITE_LATENCY])
+    else:
+        m[c + LAST_READ_DONE] = max(m[c + LAST_READ_DONE], done)
+
+
+@part
+def _take_slot(m, q):
+    """Return a slot for a request of a skipped segment that waits at its end."""
+    c = _channel_of(m, q)
+    s = m[c + FREE]
+    m[c + FREE] = m[s + NEXT]
+    _fill_slot(m, c, s, q, m[q + ACCEPTED])
+    return s
+
+
+@part
+def _skip(m, e, q, clock):
+    """Do to the machine what the segment of an entry does."""
+    started = m[e + E_STARTED]
+    staying = m[e + E_STAYING]
+    until = clock + m[e + E_CLOCKS]
+    at = e + E_FIELDS + m[e + E_WORDS]
+    for k in range(started):
+        if m[at + k] >= 0:
+            s = m[m[WAITING_AT] + k]
+            c = _channel_of(m, m[s + REQUEST])
+            _complete(m, m[s + REQUEST], clock + m[at + k])
+            m[s + NEXT] = m[c + FREE]
+            m[c + FREE] = s
+    at += started
+    lag = 0 if m[STAGED] else 1
+    for request in range(q, q + m[SEGMENT] * REQUEST_FIELDS, REQUEST_FIELDS):
+        m[request + ACCEPTED] = clock + m[at]
+        m[_channel_of(m, request) + LAST_ACCEPT] = clock + m[at] + lag
+        if m[at + 1] >= 0:
+            _complete(m, request, clock + m[at + 1])
+        at += 2
+    at = _add_totals(m, at, clock, until)
+    for k in range(staying):
+        source = m[at + k]
+        if source < started:
+            m[m[STAYING_AT] + k] = m[m[WAITING_AT] + source]
+        else:
+            m[m[STAYING_AT] + k] = _take_slot(m, q + (source - started) * REQUEST_FIELDS)
+    m[N_WAITING] = staying
+    _add_open(m, -1)
+    _read_state(m, at + staying, until, m[q + TO_ROW])
+    _add_open(m, 1)
+    m[SKIPPED] += m[SEGMENT]
+
+
+@part
+def _next_refresh(m):
+    clock = INFINITY
+    for number in range(m[N_CHANNELS]):
+        clock = min(clock, m[_channel(m, number) + REFRESH_AT])
+    return clock
+
+
+@part
+def _forget_entries(m):
+    for at in range(m[HASH_AT], m[HASH_AT] + m[HASH_SIZE]):
+        m[at] = 0
+    m[N_ENTRIES] = 0
+    m[MEMO_NEXT] = m[MEMO_AT]
+
+
+@part
+def _fold(m, q, clock, offered):
+    """At the first request of a segment: skip it if its course is known, else begin to note it.
+
+    Returns the request to be offered next, the clock, and how many were offered in it.
+    """
+    if m[ENTRY]:
+        _end_entry(m, q, clock, offered)
+    number = (q - m[REQUESTS_AT]) // (m[SEGMENT] * REQUEST_FIELDS)
+    kind = m[m[KINDS_AT] + number]
+    if kind == NONE or number < m[PAUSED_UNTIL] or _refreshes(m) == NONE:
+        return q, clock, offered
+    if m[MEMO_NEXT] + m[ENTRY_ROOM] > m[MEMO_END] or 2 * m[N_ENTRIES] >= m[HASH_SIZE]:
+        _forget_entries(m)
+    e = m[MEMO_NEXT]
+    first = e + E_FIELDS
+    m[e + E_WORDS] = _write_key(m, first, q, clock, offered, kind) - first
+    m[e + E_HASH] = _hash(m, first, m[e + E_WORDS])
+    known = m[m[HASH_AT] + _place(m, e)]
+    if known == 0:
+        m[CREDIT] -= 1
+        if m[CREDIT] <= 0:
+            m[CREDIT] = _RETRIES
+            m[PAUSED_UNTIL] = number + _PAUSE
+        _begin_entry(m, e, m[e + E_WORDS], q, clock)
+    elif clock + m[known + E_CLOCKS] < _next_refresh(m):
+        m[CREDIT] = min(m[CREDIT] + 1, PATIENCE)
+        _skip(m, known, q, clock)
+        q += m[SEGMENT] * REQUEST_FIELDS
+        clock += m[known + E_CLOCKS]
+        offered = m[known + E_OFFERED]
+    return q, clock, offered
+
+
+@part
+def _same_kind(m, one, other):
+    """Return whether the requests of two segments differ by constants of row and arrival alone."""
+    row = m[one + TO_ROW] - m[other + TO_ROW]
+    arrival = m[one + ARRIVAL] - m[other + ARRIVAL]
+    for at in range(0, m[SEGMENT] * REQUEST_FIELDS, REQUEST_FIELDS):
+        if (
+            m[one + at + TO_CHANNEL] != m[other + at + TO_CHANNEL]
+            or m[one + at + TO_BANK] != m[other + at + TO_BANK]
+            or m[one + at + IS_WRITE] != m[other + at + IS_WRITE]
+            or m[one + at + TO_ROW] - m[other + at + TO_ROW] != row
+            or m[one + at + ARRIVAL] - m[other + at + ARRIVAL] != arrival
+        ):
+            return False
+    at = m[SEGMENT] * REQUEST_FIELDS + ARRIVAL
+    return m[one + at] - m[other + at] == arrival
+
+
+@kernel
+def decode(requests, address, write, arrival, shift, pieces, xor):
+    """Fill in the requests: where their addresses go by a mapping, and when.
+
+    Args:
+        requests: int64[n, REQUEST_FIELDS] of zeros.
+        address: int64[n] bytes.
+        write: bool[n].
+        arrival: int64[n] clocks.
+        shift: bits within a request.
+        pieces: int64[pieces, PIECE_FIELDS] from the least significant on.
+        xor: int64[xors, XOR_FIELDS].
+    """
+    for i in range(len(address)):
+        key = address[i] >> shift
+        requests[i, KEY] = key
+        for p in range(len(pieces)):
+            bits = pieces[p, PIECE_BITS]
+            value = (key & ((1 << bits) - 1)) << pieces[p, PIECE_POSITION]
+            key >>= bits
+            requests[i, pieces[p, PIECE_FIELD]] += value * pieces[p, PIECE_UNIT]
+        for x in range(len(xor)):
+            p = xor[x, XOR_PIECE]
+            field, unit = pieces[p, PIECE_FIELD], pieces[p, PIECE_UNIT]
+            ones = (1 << xor[x, XOR_BITS]) - 1
+            value = (requests[i, field] // unit) & ones
+            flipped = value ^ ((requests[i, TO_COLUMN] >> xor[x, XOR_LOWEST]) & ones)
+            requests[i, field] += (flipped - value) * unit
+        requests[i, IS_WRITE] = write[i]
+        requests[i, ARRIVAL] = arrival[i]
+        requests[i, DONE] = NONE
+
+
+@kernel
+def find_kinds(m):
+    """Return how many segments of requests are like one before them, and note for each the first of its kind.
+
+    A segment like no other gets the kind NONE.
+    """
+    size = m[SEGMENT] * REQUEST_FIELDS
+    mask = m[HASH_SIZE] - 1
+    repeated = 0
+    for number in range((m[FOLD_END] - m[REQUESTS_AT]) // size):
+        first = m[REQUESTS_AT] + number * size
+        mixed = 0
+        for q in range(first, first + size, REQUEST_FIELDS):
+            place = (m[q + TO_BANK] << 1) + m[q + IS_WRITE] + (m[q + TO_CHANNEL] << 20)
+            shift = ((m[q + TO_ROW] - m[first + TO_ROW]) << 30) + m[q + ARRIVAL] - m[first + ARRIVAL]
+            mixed = (mixed ^ place ^ shift) * _MIX + (mixed >> 29)
+        place = (mixed ^ (mixed >> 32)) & mask
+        m[m[KINDS_AT] + number] = NONE
+        while m[m[HASH_AT] + place]:
+            other = m[m[HASH_AT] + place] - 1
+            if _same_kind(m, first, m[REQUESTS_AT] + other * size):
+                m[m[KINDS_AT] + other] = other
+                m[m[KINDS_AT] + number] = other
+                repeated += 1
+                break
+            place = (place + 1) & mask
+        if m[m[KINDS_AT] + number] == NONE:
+            m[m[HASH_AT] + place] = number + 1
+    _forget_entries(m)
+    return repeated
+
+
 @kernel
 def run_channels(m):
     """Run all requests through the channels; returns the last clock at which read data came or a write issued.
@@ -1173,6 +1977,7 @@ def run_channels(m):
     channels = range(m[CHANNELS_AT], m[CHANNELS_AT] + m[N_CHANNELS] * step, step)
     q = m[REQUESTS_AT]
     last = q + m[N_REQUESTS] * REQUEST_FIELDS
+    fold_at = q if m[SEGMENT] else NONE
     end = -1
     while True:
         if staged:
@@ -1180,9 +1985,16 @@ def run_channels(m):
                 if m[c + WAKE] <= clock:
                     _step(m, c, clock)
         refused = False
-        for _ in range(m[PER_CYCLE]):
+        offered = 0
+        while offered < m[PER_CYCLE]:
             if q == last or m[q + ARRIVAL] > clock - lag:
                 break
+            if q == fold_at:
+                fold_at += m[SEGMENT] * REQUEST_FIELDS
+                if fold_at >= m[FOLD_END]:
+                    fold_at = NONE
+                q, clock, offered = _fold(m, q, clock, offered)
+                continue
             c = m[CHANNELS_AT] + m[q + TO_CHANNEL] * step
             if not _accept(m, c, q, clock + 1 - 2 * lag):
                 refused = True
@@ -1190,6 +2002,7 @@ def run_channels(m):
             m[c + WAKE] = min(m[c + WAKE], clock + 1 - lag)
             m[c + LAST_ACCEPT] = clock + 1 - lag
             q += REQUEST_FIELDS
+            offered += 1
         following = INFINITY
         idle = q == last
         for c in channels:

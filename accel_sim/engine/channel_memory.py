@@ -9,6 +9,8 @@ import numpy as np
 
 from accel_sim.engine import channel as machine
 from accel_sim.engine.access_patterns import AccessStream
+from accel_sim.engine.channel_folding import folding, write_folding
+from accel_sim.engine.channel_requests import all_differ, write_requests
 from accel_sim.engine.channel_tables import ROLES, Integers, Tables, channel_tables, settings
 from accel_sim.hardware.dram.tables import ResolvedPreset
 
@@ -32,20 +34,22 @@ class Memory:
     log: Integers
 
 
-def lay_out(preset: ResolvedPreset, stream: AccessStream, log_room: int) -> Memory:
+def lay_out(preset: ResolvedPreset, stream: AccessStream, log_room: int, fold: bool = False) -> Memory:
     """Return the machine's memory before the first clock.
 
     Args:
         preset: with the policy to run under.
         stream: the requests; their addresses are decoded by the preset's mapping.
         log_room: commands to record; 0 for none.
+        fold: find the segments of requests that repeat, so that the machine may skip them.
     """
     tables = channel_tables(preset)
     setting = settings(preset, tables)
-    requests = _requests(preset, stream)
-    setting[machine.SHARED_ADDRESSES] = (np.diff(requests[:, machine.KEY]) <= 0).any()
+    key = stream.address >> preset.mapping.shift
+    setting[machine.SHARED_ADDRESSES] = (key[1:] <= key[:-1]).any()
     setting[machine.PER_CYCLE] = stream.per_cycle
     setting[machine.RECORD] = log_room > 0
+    folds = folding(preset, tables, len(stream), _slots(preset, setting)) if fold else None
     plan = _Plan()
     header = plan.take(machine.HEADER)
     commands = len(preset.standard.commands)
@@ -63,7 +67,8 @@ def lay_out(preset: ResolvedPreset, stream: AccessStream, log_room: int) -> Memo
     blocks = [{field: plan.take(size) for field, size in books.items()} for _ in range(preset.preset.channels)]
     for block in blocks:
         block.update({field: plan.take(size) for field, size in sizes.items()})
-    places[machine.REQUESTS_AT] = plan.take(requests.size)
+    places |= {field: plan.take(size) for field, size in (folds.sizes if folds else {}).items()}
+    places[machine.REQUESTS_AT] = plan.take(len(stream) * machine.REQUEST_FIELDS)
     places[machine.LOG_AT] = plan.take(log_room * machine.RECORD_FIELDS)
     m = np.zeros(plan.size, np.int64)
     m[: machine.SETTINGS] = setting
@@ -76,17 +81,30 @@ def lay_out(preset: ResolvedPreset, stream: AccessStream, log_room: int) -> Memo
     for record, block in zip(channels, blocks, strict=True):
         _write_channel(m, record, block, preset, tables, setting)
     start = places[machine.REQUESTS_AT]
-    m[start : start + requests.size] = requests.ravel()
+    requests = m[start : start + len(stream) * machine.REQUEST_FIELDS].reshape(-1, machine.REQUEST_FIELDS)
+    write_requests(requests, preset, stream)
+    if folds:
+        write_folding(m, folds, places)
+        _allow_folding(m, requests, preset)
     log = places[machine.LOG_AT]
     first = blocks[0][machine.RANKS]
     ranks = m[first : first + books[machine.RANKS] * len(blocks)]
     return Memory(
         m,
         channels,
-        m[start : start + requests.size].reshape(-1, machine.REQUEST_FIELDS),
+        requests,
         ranks.reshape(len(blocks), -1, machine.RANK_FIELDS),
         m[log:].reshape(-1, machine.RECORD_FIELDS),
     )
+
+
+def _allow_folding(m: Integers, requests: Integers, preset: ResolvedPreset) -> None:
+    """Find the segments that repeat; without any, or where an address does, nothing can be folded."""
+    repeated = machine.find_kinds(m)
+    if repeated and m[machine.SHARED_ADDRESSES] and all_differ(requests, preset.mapping):
+        m[machine.SHARED_ADDRESSES] = 0
+    if not repeated or m[machine.SHARED_ADDRESSES]:
+        m[machine.SEGMENT] = 0
 
 
 class _Plan:
@@ -99,25 +117,6 @@ class _Plan:
         at = self.size
         self.size += count
         return at
-
-
-def _requests(preset: ResolvedPreset, stream: AccessStream) -> Integers:
-    """Return int64[n, machine.REQUEST_FIELDS]: the requests, their addresses decoded."""
-    fields = preset.mapping.decode(stream.address)
-    bank = np.zeros(len(stream), np.int64)
-    for level, count in zip(preset.standard.levels[1:], preset.counts[1:], strict=True):
-        bank = bank * count + fields[level]
-    requests = np.empty((len(stream), machine.REQUEST_FIELDS), np.int64)
-    requests[:, machine.KEY] = stream.address >> preset.mapping.shift
-    requests[:, machine.TO_CHANNEL] = fields["channel"]
-    requests[:, machine.TO_BANK] = bank
-    requests[:, machine.TO_ROW] = fields["row"]
-    requests[:, machine.TO_COLUMN] = fields["column"]
-    requests[:, machine.IS_WRITE] = stream.write
-    requests[:, machine.ARRIVAL] = stream.arrival
-    requests[:, machine.ACCEPTED] = 0
-    requests[:, machine.DONE] = machine.NONE
-    return requests
 
 
 def _sizes(preset: ResolvedPreset, tables: Tables, setting: Integers) -> dict[int, int]:

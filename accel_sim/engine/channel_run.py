@@ -34,6 +34,7 @@ class ChannelResult:
         active_cycles: int64[channels, ranks] clocks in which a bank of the rank was open.
         last_cycle: last clock at which read data arrived or a write issued.
         commands: int64[m, machine.RECORD_FIELDS] every command, when it was recorded; else empty.
+        skipped_requests: requests of segments that took a course known from another one (`engine.channel`).
     """
 
     preset: ResolvedPreset
@@ -45,6 +46,7 @@ class ChannelResult:
     active_cycles: Integers
     last_cycle: int
     commands: Integers
+    skipped_requests: int
 
     @property
     def total_cycles(self) -> int:
@@ -127,7 +129,11 @@ class ChannelResult:
 
 
 def run_channel(
-    preset: ResolvedPreset, stream: AccessStream, policy: Policy | None = None, record: bool = False
+    preset: ResolvedPreset,
+    stream: AccessStream,
+    policy: Policy | None = None,
+    record: bool = False,
+    fold: bool = True,
 ) -> ChannelResult:
     """Return what a stream of requests costs on the channels of a preset.
 
@@ -138,12 +144,14 @@ def run_channel(
         stream: the requests, each of `burst_bytes`.
         policy: of the controllers; None for the preset's own.
         record: keep every command with its clock and address.
+        fold: skip segments of requests whose course is known (never where commands are recorded); the result is
+            the same but for `skipped_requests`.
     """
     if policy is not None:
         preset = preset.with_policy(policy)
     room = 4 * len(stream) + 64 if record else 0
     while True:
-        memory = lay_out(preset, stream, room)
+        memory = lay_out(preset, stream, room, fold and not record)
         last = int(machine.run_channels(memory.m))
         if last == machine.STUCK_FOREVER:
             raise RunError(f"{preset.name}: the policy leaves requests waiting for ever")
@@ -161,4 +169,5 @@ def run_channel(
         active_cycles=memory.ranks[:, :, machine.RANK_ACTIVE],
         last_cycle=last,
         commands=memory.log[:logged],
+        skipped_requests=int(memory.m[machine.SKIPPED]),
     )

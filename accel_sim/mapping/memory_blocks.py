@@ -29,8 +29,10 @@ from accel_sim.hardware.dram.energy import Booleans, Integers, Traffic, transfer
 from accel_sim.hardware.dram.patterns import Channels
 
 # Refresh intervals that a block is repeated for, and requests simulated at most: longer blocks are extended.
+# One run is folded by the channel machine, so what bounds it is memory: 72 bytes for each request of a channel.
 _INTERVALS = 4
 _MOST_REQUESTS = 1 << 15
+_MOST_IN_ONE_RUN = 1 << 20
 # Requests offered in a clock: more than any channel takes.
 _PER_CYCLE = 4
 _UNLOADED_GAP = 1000
@@ -99,8 +101,9 @@ def _share(channels: Channels, count: int, run: int) -> tuple[int, int]:
 def block_clocks(preset: str, bursts: int, run_bursts: int, write: bool) -> Block:
     """Return the price of `bursts` bursts in runs of `run_bursts` on one channel of a preset."""
     resolved = load_preset(preset)
-    run_bursts = min(run_bursts, bursts, _MOST_REQUESTS)
-    simulated = min(bursts, _MOST_REQUESTS // run_bursts * run_bursts)
+    most = _MOST_IN_ONE_RUN if run_bursts >= bursts else _MOST_REQUESTS
+    run_bursts = min(run_bursts, bursts, most)
+    simulated = min(bursts, most // run_bursts * run_bursts)
     ideal = simulated * resolved.burst_clocks / resolved.buses
     wanted = math.ceil(_INTERVALS * resolved.refresh_interval / ideal)
     repeats = max(1, min(wanted, _MOST_REQUESTS // simulated))

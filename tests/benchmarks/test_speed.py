@@ -79,6 +79,14 @@ def test_65536_requests_to_a_dram_channel(benchmark: Any, preset: str, pattern: 
     timed(benchmark, lambda: run_channel(part, stream).total_cycles)
 
 
+@pytest.mark.parametrize("preset", ["DDR4-3200", "HBM2-2000", "HBM3-6400"])
+def test_a_million_sequential_requests_to_a_dram_channel(benchmark: Any, preset: str) -> None:
+    """Most are skipped; an LM head is up to sixteen times as long."""
+    part = load_preset(preset)
+    stream = access_stream("seq_read", 10**6 * part.preset.burst_bytes, part.preset.burst_bytes)
+    timed(benchmark, lambda: run_channel(part, stream).total_cycles)
+
+
 def test_a_sweep_of_1000_points(benchmark: Any, tmp_path: Path) -> None:
     """Llama 3 8B decode, two workers, their start included."""
     runs = iter(range(1000))

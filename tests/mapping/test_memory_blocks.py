@@ -65,7 +65,7 @@ def test_two_runs_cost_at_least_one_of_half_the_bytes(preset, count, run, other,
 @pytest.mark.parametrize("preset", PRESETS)
 def test_streaming_blocks_grow_linearly(preset):
     """Beyond what is simulated exactly so; below it within what a refresh more or less makes of two lengths."""
-    most = memory_blocks._MOST_REQUESTS
+    most = memory_blocks._MOST_IN_ONE_RUN
     once = block_clocks(preset, most, most, False).clocks
     assert block_clocks(preset, 7 * most, 7 * most, False).clocks == pytest.approx(7 * once)
     half = block_clocks(preset, most // 2, most // 2, False).clocks
@@ -74,6 +74,15 @@ def test_streaming_blocks_grow_linearly(preset):
     assert 2 * half == pytest.approx(
         once, rel=resolved.timings["tRFC"] / resolved.refresh_interval / intervals + 0.02
     )
+
+
+@pytest.mark.parametrize("preset", ["DDR4-3200", "HBM2-2000", "LPDDR5-6400"])
+def test_one_long_run_costs_what_its_plain_run_costs(preset):
+    bursts = 3 * memory_blocks._MOST_REQUESTS + 5
+    address = np.arange(bursts, dtype=np.int64) * load_preset(preset).preset.burst_bytes
+    stream = AccessStream(address, np.zeros(bursts, bool), np.zeros(bursts, np.int64), 4)
+    plain = run_channel(load_preset(preset), stream, fold=False)
+    assert block_clocks(preset, bursts, bursts, False).clocks == plain.total_cycles
 
 
 @BLOCKS
