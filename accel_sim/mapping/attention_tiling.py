@@ -16,7 +16,7 @@ from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine
 from accel_sim.mapping.plan import Place, Segment
 from accel_sim.mapping.products import check_formats, stored_bits
 from accel_sim.mapping.tile_sizes import candidate_sizes
-from accel_sim.mapping.tiling import TOLERANCE, Product, interval_cycles
+from accel_sim.mapping.tiling import TOLERANCE, interval_cycles
 from accel_sim.workload.operators import Attention
 
 
@@ -131,24 +131,15 @@ def widths(segment: Segment, machine: Machine) -> Widths:
     )
 
 
-def _product(w: Widths, heads: int, rows: int, columns: int, depth: int, right_bits: float) -> Product:
-    """The product of one tile, for its price only."""
-    return Product(
-        heads, rows, columns, depth, 1, 1, w.query, right_bits, w.sums, w.sums, rows, 1, 1, rows, 1,
-        False, False, False, 0.0,
-    )  # fmt: skip
-
-
 def tile_prices(
     w: Widths, machine: Machine, heads: np.ndarray, rows: np.ndarray, keys: np.ndarray
 ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
     """Return (interval, result, accesses) of the score product and of the value product of tiles."""
     depth = np.full_like(keys, w.depth)
-    template = _product(w, 1, 1, 1, 1, w.key)
     unit, ports = machine.matrix_key, machine.ports
-    scores = interval_cycles(template, unit, ports, GemmTiles(heads, rows, keys, depth))
-    other = _product(w, 1, 1, 1, 1, w.value)
-    return scores, interval_cycles(other, unit, ports, GemmTiles(heads, rows, depth, keys))
+    scores = interval_cycles(unit, ports, (w.query, w.key, w.sums), GemmTiles(heads, rows, keys, depth))
+    values = interval_cycles(unit, ports, (w.query, w.value, w.sums), GemmTiles(heads, rows, depth, keys))
+    return scores, values
 
 
 def tile_attention(segment: Segment, machine: Machine, tile_bytes: int) -> AttentionTiling | None:

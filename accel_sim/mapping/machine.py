@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
+import numpy as np
+
 from accel_sim.config.errors import InputError
 from accel_sim.config.units import format_si
 from accel_sim.hardware.component import (
@@ -129,6 +131,14 @@ class Machine:
         assert self.matrix is not None
         spec = self.matrix.spec
         return UnitKey(f"{self.matrix.kind.name} {spec.model_dump_json()}", spec, self.matrix_model)
+
+    @cached_property
+    def rates(self) -> np.ndarray:
+        """float64[4], ticks per byte of the memory and its latency in ticks, joules per byte of it and of tiles."""
+        memory = self.memory
+        return np.array(
+            [memory.ticks_per_byte, memory.latency_ticks, self.memory_j_per_byte, self.scratchpad_j_per_byte]
+        )
 
     @property
     def ports(self) -> tuple[int, int]:

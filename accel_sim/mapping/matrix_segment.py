@@ -231,7 +231,8 @@ def _tile_amounts(
     """Return ticks on the matrix unit, ticks from then to the result, and events of a tile, by variant."""
     g = np.full(VARIANTS, groups)
     m, n, k = np.array(sizes).T
-    interval, result, accesses = interval_cycles(p, unit, ports, GemmTiles(g, m, n, k))
+    tiles = GemmTiles(g, m * p.row_scale, n, k * p.depth_scale)
+    interval, result, accesses = interval_cycles(unit, ports, p.bits, tiles)
     peak = unit.model.peak_macs_per_cycle(unit.spec)
     macs = (g * m * p.row_scale * n * k * p.depth_scale).tolist()
     charges = {
