@@ -15,8 +15,6 @@ from accel_sim.config.units import Hertz, Nanometres, Volts
 from accel_sim.hardware.component import (
     BufferModel,
     ComponentCost,
-    ComponentSpec,
-    Kind,
     LinkModel,
     MachineModel,
     MatrixModel,
@@ -26,6 +24,7 @@ from accel_sim.hardware.component import (
     VectorModel,
     find_kind,
 )
+from accel_sim.hardware.parts import Component, component_of
 from accel_sim.workload.model import Formats
 
 
@@ -81,15 +80,6 @@ class _Head(BaseModel):
     clock: Hertz
     technology: Technology
     mapping: MappingPolicy = MappingPolicy()
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """A named component of a design: its kind and its parameters."""
-
-    name: str
-    kind: Kind
-    spec: ComponentSpec
 
 
 @dataclass(frozen=True)
@@ -155,7 +145,8 @@ class Design:
     @cached_property
     def costs(self) -> Mapping[str, ComponentCost]:
         """Charges of every component."""
-        return {c.name: c.kind.model.cost(c.spec, self.surroundings) for c in self.components.values()}
+        chip = self.surroundings
+        return {name: component.cost(chip) for name, component in self.components.items()}
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -277,7 +268,7 @@ def _component(document: Document, key: str) -> Component:
         kind = find_kind(type_name)
     except ValueError as error:
         raise InputError(f"{document.place((key, 'type'))}: {key}.type = {type_name}: {error}") from None
-    return Component(str(key), kind, check(kind.spec, document, (key,)))
+    return component_of(str(key), kind, document, key)
 
 
 def _check_parts(design: Design) -> None:

@@ -21,6 +21,7 @@ from accel_sim.hardware.component import (
     VectorModel,
 )
 from accel_sim.hardware.design import Component, Design, MappingPolicy
+from accel_sim.hardware.parts import Part
 from accel_sim.hardware.pim.device import PimDevice
 
 # The unit of time: every duration is rounded up to 1/1024 cycle of the chip's clock. Cycles of that clock are
@@ -65,11 +66,23 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class UnitKey:
-    """A matrix unit that compares and hashes by its text alone."""
+    """A matrix unit as a key of tables."""
 
-    text: str
-    spec: ComponentSpec = field(compare=False)
+    part: Part
     model: MatrixModel = field(compare=False)
+
+    @property
+    def spec(self) -> ComponentSpec:
+        """Its parameters."""
+        return self.part.spec
+
+
+@dataclass(frozen=True, slots=True)
+class LanesKey:
+    """A vector unit as a key of tables."""
+
+    part: Part
+    model: VectorModel = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +140,14 @@ class Machine:
 
     @cached_property
     def matrix_key(self) -> UnitKey:
-        """The matrix unit as a key of tables: equal for equal parameters, whatever fields a kind has."""
+        """The matrix unit as a key of tables."""
         assert self.matrix is not None
-        spec = self.matrix.spec
-        return UnitKey(f"{self.matrix.kind.name} {spec.model_dump_json()}", spec, self.matrix_model)
+        return UnitKey(self.matrix.part, self.matrix_model)
+
+    @cached_property
+    def lanes_key(self) -> LanesKey | None:
+        """The vector unit as a key of tables, None where there is none."""
+        return LanesKey(self.vector.part, self.vector_model) if self.vector is not None else None
 
     @cached_property
     def rates(self) -> np.ndarray:

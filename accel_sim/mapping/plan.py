@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
+from accel_sim.config.identity import Same
 from accel_sim.mapping.machine import Machine
 from accel_sim.workload.graph import Block
 from accel_sim.workload.operators import (
@@ -118,20 +120,37 @@ class BlockPlan:
 
 
 def plan_blocks(blocks: Iterable[Block], machine: Machine) -> tuple[BlockPlan, ...]:
-    """Return a plan of every block. Tensors between blocks stay on chip if every block has room for them."""
-    blocks = tuple(blocks)
-    kept = [_keep(block, machine, carried=True) for block in blocks]
-    carried = all({block.input, block.output} <= keep for block, (keep, _) in zip(blocks, kept, strict=True))
+    """Return a plan of every block. Tensors between blocks stay on chip if every block has room for them.
+
+    Equal choices give the same objects, so that what is known of a segment is known by its identity.
+    """
+    limit = int(machine.policy.resident_fraction * machine.tile_bytes)
+    fuses = machine.policy.fuse_epilogues and machine.vector is not None
+    return _plan(tuple(Same(block) for block in blocks), limit, fuses, machine.link is not None)
+
+
+Fused = tuple[tuple[Operator, tuple[Operator, ...]], ...]
+
+
+@lru_cache(maxsize=1024)
+def _plan(blocks: tuple[Same[Block], ...], limit: int, fuses: bool, linked: bool) -> tuple[BlockPlan, ...]:
+    """Return the plan with room for `limit` bytes; `linked`: what enters and leaves passes a link."""
+    kept = [_keep(block, limit, fuses, carried=True) for block in blocks]
+    carried = all(
+        {block.value.input, block.value.output} <= keep for block, (keep, _) in zip(blocks, kept, strict=True)
+    )
     if not carried:
-        kept = [_keep(block, machine, carried=False) for block in blocks]
+        kept = [_keep(block, limit, fuses, carried=False) for block in blocks]
     return tuple(
-        BlockPlan(block, _segments(block, machine, keep), resident)
+        BlockPlan(block.value, _segments(block, fuses, linked, keep), resident)
         for block, (keep, resident) in zip(blocks, kept, strict=True)
     )
 
 
-def _fused(block: Block, machine: Machine) -> list[tuple[Operator, tuple[Operator, ...]]]:
-    """Return operators with their epilogues."""
+@lru_cache(maxsize=1024)
+def _fused(same: Same[Block], fuses: bool) -> Fused:
+    """Return operators with their epilogues, which are empty unless `fuses`."""
+    block = same.value
     readers: dict[str, list[Operator]] = {}
     for op in block.operators:
         for name in {tensor.name for tensor in op.inputs}:
@@ -143,7 +162,7 @@ def _fused(block: Block, machine: Machine) -> list[tuple[Operator, tuple[Operato
         if op.name in taken:
             continue
         epilogue: list[Operator] = []
-        if isinstance(op, Gemm | Conv2d) and machine.policy.fuse_epilogues and machine.vector is not None:
+        if isinstance(op, Gemm | Conv2d) and fuses:
             output = op.output
             while True:
                 following = readers.get(output.name, [])
@@ -160,7 +179,7 @@ def _fused(block: Block, machine: Machine) -> list[tuple[Operator, tuple[Operato
                 output = follower.output
         taken.update(follower.name for follower in epilogue)
         groups.append((op, tuple(epilogue)))
-    return groups
+    return tuple(groups)
 
 
 def _same_results(output: Tensor, follower: Elementwise) -> bool:
@@ -172,9 +191,9 @@ def _final(op: Operator, epilogue: tuple[Operator, ...]) -> Tensor:
     return (epilogue[-1] if epilogue else op).output
 
 
-def _keep(block: Block, machine: Machine, carried: bool) -> tuple[frozenset[str], int]:
+def _keep(same: Same[Block], limit: int, fuses: bool, carried: bool) -> tuple[frozenset[str], int]:
     """Return the names of activations that stay on chip, and the most bytes they take together."""
-    groups = _fused(block, machine)
+    block, groups = same.value, _fused(same, fuses)
     count = len(groups)
     first: dict[str, int] = {}
     last: dict[str, int] = {}
@@ -196,7 +215,6 @@ def _keep(block: Block, machine: Machine, carried: bool) -> tuple[frozenset[str]
     borders = {block.input, block.output}
     names = [name for name in first if carried or name not in borders]
     names.sort(key=lambda name: (name not in borders, size[name], first[name]))
-    limit = int(machine.policy.resident_fraction * machine.tile_bytes)
     live = [0] * max(1, count)
     keep: set[str] = set()
     for name in names:
@@ -219,13 +237,14 @@ def _cached_before(op: Operator, tensor: Tensor) -> bool:
     return tensor.residency is Residency.KV_CACHE and isinstance(op, Attention) and op.query_length < op.context
 
 
-def _segments(block: Block, machine: Machine, keep: frozenset[str]) -> tuple[Segment, ...]:
-    groups = _fused(block, machine)
+@lru_cache(maxsize=4096)
+def _segments(same: Same[Block], fuses: bool, linked: bool, keep: frozenset[str]) -> tuple[Segment, ...]:
+    block, groups = same.value, _fused(same, fuses)
     maker = {_final(op, epilogue).name: index for index, (op, epilogue) in enumerate(groups)}
 
     def place(tensor: Tensor) -> Place:
         if tensor.residency is Residency.IO:
-            return Place.LINK if machine.link else Place.MEMORY
+            return Place.LINK if linked else Place.MEMORY
         if tensor.residency is Residency.ACTIVATION and tensor.name in keep:
             return Place.CHIP
         return Place.MEMORY

@@ -55,9 +55,16 @@ class Floor:
 
 def floor(op: Operator, machine: Machine) -> Floor:
     """Return the least work of one execution of an operator."""
-    io = Place.LINK if machine.link else Place.MEMORY
+    return least_work(op, machine.link is not None, in_banks(op, machine))
+
+
+def least_work(op: Operator, linked: bool, stays: bool) -> Floor:
+    """Return the least work of one execution of an operator.
+
+    linked: what enters and leaves the model passes a link. stays: the operator runs where its large operand is.
+    """
+    io = Place.LINK if linked else Place.MEMORY
     read = write = link = 0
-    stays = in_banks(op, machine)
     for tensor in op.inputs:
         if tensor.residency is Residency.IO and io is Place.LINK:
             link += _touched_bytes(op, tensor)

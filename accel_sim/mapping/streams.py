@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from accel_sim.engine.program import VARIANTS, Amount, ProgramBuilder, Stream
+from accel_sim.engine.program import NO_LOOPS, VARIANTS, Amount, ProgramBuilder, Stream
 from accel_sim.hardware.events import EVENT_INDEX
-from accel_sim.mapping.machine import TICKS_PER_CYCLE, Channel, Machine
+from accel_sim.mapping.machine import TICKS_PER_CYCLE, Channel, LanesKey, Machine
 from accel_sim.mapping.plan import Place
 
 Wait = tuple[int, Amount]
@@ -30,16 +31,17 @@ class Streams:
         builder: collects the program.
         tile_bytes: scratchpad bytes that tiles may take, activations kept on chip being set aside.
         tag: number of the segment being written.
-        charges: (task, counter, amounts by variant) of every event counted.
-        durations: (task, tag, longest time with its result on the way) of every task with a duration or events.
+        charges: (task, tag, counter) of every event counted.
+        charged: how many of each there are in an execution, by variant, one after the other.
     """
 
     machine: Machine
     tile_bytes: int
     builder: ProgramBuilder = field(default_factory=ProgramBuilder)
     tag: int = 0
-    charges: list[tuple[int, int, Sequence[int]]] = field(default_factory=list)
-    durations: list[tuple[int, int, int]] = field(default_factory=list)
+    charges: list[tuple[int, int, int]] = field(default_factory=list)
+    charged: list[int] = field(default_factory=list)
+    _service: dict[tuple[Place, bool, int, int], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         b, machine = self.builder, self.machine
@@ -78,10 +80,9 @@ class Streams:
     ) -> int:
         """Append a task of the present segment with the events it is charged."""
         number = self.builder.task(stream, resource, ticks, result, tag=self.tag, **details)
-        longest = max(_variants(ticks)) + max(0, *_variants(result))
-        self.durations.append((number, self.tag, longest))
         for name, amount in charges.items():
-            self.charges.append((number, EVENT_INDEX[name], _variants(amount)))
+            self.charges.append((number, self.tag, EVENT_INDEX[name]))
+            self.charged += (amount,) * VARIANTS if isinstance(amount, int) else amount
         return number
 
     def sync(
@@ -101,7 +102,7 @@ class Streams:
         run: Amount | None = None,
         waits: Sequence[Wait] = (),
         posts: Sequence[Wait] = (),
-        loops: tuple[int, int, int] = (-1, -1, -1),
+        loops: tuple[int, int, int] = NO_LOOPS,
         mark: bool = False,
     ) -> int:
         """Append a transfer of `count` bytes between scratchpad and memory or link.
@@ -109,8 +110,6 @@ class Streams:
         run: bytes that follow one another in memory before the next address; None where all of them do.
         """
         pipe, channel = self.channel(place)
-        counts = _variants(count)
-        runs = counts if run is None else _variants(run)
         side = "scratchpad_read_bytes" if write else "scratchpad_write_bytes"
         if place is Place.LINK:
             outside = "link_bytes"
@@ -119,8 +118,8 @@ class Streams:
         return self.task(
             stream,
             pipe,
-            [channel.ticks(c, r, write) for c, r in zip(counts, runs, strict=True)],
-            {outside: counts, side: counts},
+            self._service_ticks(place, write, count, count if run is None else run),
+            {outside: count, side: count},
             result=channel.latency_ticks,
             waits=waits,
             posts=posts,
@@ -128,31 +127,68 @@ class Streams:
             mark=mark,
         )
 
+    def _service_ticks(self, place: Place, write: bool, count: Amount, run: Amount) -> Amount:
+        """Return for how long a transfer holds its channel, by variant unless they are alike."""
+        if isinstance(count, int) and isinstance(run, int):
+            return self._one_service(place, write, count, run)
+        pairs = zip(_variants(count), _variants(run), strict=True)
+        return [self._one_service(place, write, c, r) for c, r in pairs]
+
+    def _one_service(self, place: Place, write: bool, count: int, run: int) -> int:
+        key = (place, write, count, run)
+        ticks = self._service.get(key)
+        if ticks is None:
+            ticks = self._service[key] = self.channel(place)[1].ticks(count, run, write)
+        return ticks
+
     def vector_ticks(self, work: VectorWork) -> list[int]:
         """Return the vector unit's time for work done one after the other, in each variant."""
         return [cycles_to_ticks(cycles) for cycles in self.vector_cycles(work)]
 
     def vector_cycles(self, work: VectorWork) -> list[int]:
         """Return the vector unit's cycles for work done one after the other, in each variant."""
-        if self.machine.vector is None or not work:
+        lanes = self.machine.lanes_key
+        if lanes is None or not work:
             return [0] * VARIANTS
-        model, spec = self.machine.vector_model, self.machine.vector.spec
-        cycles = [model.cycles(spec, operations, np.array(counts)) for operations, counts in work if operations]
-        if not cycles:
-            return [0] * len(work[0][1])
-        totals: list[int] = np.stack(cycles).sum(axis=0).tolist()
-        return totals
+        return list(_lane_cycles(lanes, _frozen(work)))
 
 
-def vector_charges(work: VectorWork) -> dict[str, list[int]]:
+def vector_charges(work: VectorWork) -> dict[str, Sequence[int]]:
     """Return the events of vector work, in each variant."""
-    charges: dict[str, list[int]] = {}
+    return dict(_vector_charges(_frozen(work)))
+
+
+FrozenWork = tuple[tuple[tuple[tuple[str, float], ...], tuple[int, ...]], ...]
+
+
+def _frozen(work: VectorWork) -> FrozenWork:
+    """Return vector work as a key."""
+    return tuple((tuple(operations.items()), tuple(counts)) for operations, counts in work)
+
+
+@lru_cache(maxsize=4096)
+def _lane_cycles(lanes: LanesKey, work: FrozenWork) -> tuple[int, ...]:
+    # Variants that are alike are priced once.
+    variants = list(zip(*(counts for _, counts in work), strict=True))
+    distinct = list(dict.fromkeys(variants))
+    totals = np.zeros(len(distinct), dtype=np.int64)
+    for (operations, _), counts in zip(work, zip(*distinct, strict=True), strict=True):
+        if operations:
+            totals += lanes.model.cycles(lanes.part.spec, dict(operations), np.array(counts))
+    cycles = dict(zip(distinct, totals.tolist(), strict=True))
+    return tuple(cycles[variant] for variant in variants)
+
+
+@lru_cache(maxsize=4096)
+def _vector_charges(work: FrozenWork) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    charges: dict[str, tuple[int, ...]] = {}
     for operations, counts in work:
-        for name, per_element in operations.items():
-            events = [round(per_element * count) for count in counts]
+        for name, per_element in operations:
+            events = tuple(round(per_element * count) for count in counts)
             known = charges.get(f"vector_{name}")
-            charges[f"vector_{name}"] = [a + b for a, b in zip(known, events, strict=True)] if known else events
-    return charges
+            total = tuple(a + b for a, b in zip(known, events, strict=True)) if known else events
+            charges[f"vector_{name}"] = total
+    return tuple(charges.items())
 
 
 def cycles_to_ticks(cycles: int) -> int:

@@ -87,12 +87,11 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """A chosen tiling: sizes (g, m, n, k) in loop units and the order of m, n, k from outside to inside."""
+    """A tiling: sizes (g, m, n, k) in loop units and the order of m, n, k from outside to inside."""
 
     groups: int
     sizes: tuple[int, int, int]
     order: tuple[int, int, int]
-    estimate_ticks: float
 
     def trips(self, product: Product) -> tuple[int, int, int]:
         """Tiles along m, n and k."""
@@ -100,7 +99,15 @@ class Tiling:
         return tuple(-(-bound // size) for bound, size in zip(bounds, self.sizes, strict=True))  # type: ignore[return-value]
 
 
-def search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | None:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The tiling that a search chose, and the time expected of it."""
+
+    tiling: Tiling
+    estimate_ticks: float
+
+
+def search(product: Product, machine: Machine, tile_bytes: int) -> Found | None:
     """Return the best tiling of a product when `tile_bytes` of the scratchpad are free, None if none fits."""
     key = (product, tile_bytes)
     if key not in machine.memo:
@@ -108,25 +115,25 @@ def search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | None
     return machine.memo[key]
 
 
-def _search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | None:
-    found = _candidates(product, machine.matrix_key, machine.ports, tile_bytes, machine.accumulator_bytes)
-    if found is None:
+def _search(product: Product, machine: Machine, tile_bytes: int) -> Found | None:
+    tried = _candidates(product, machine.matrix_key, machine.ports, tile_bytes, machine.accumulator_bytes)
+    if tried is None:
         return None
     times, energies = price_orders(
-        *found.traffic,
-        _slower(found, machine),
-        found.in_memory,
-        found.ratios,
-        found.limits,
+        *tried.traffic,
+        _slower(tried, machine),
+        tried.in_memory,
+        tried.ratios,
+        tried.limits,
         machine.rates,
         _ORDERS,
         float(TICKS_PER_CYCLE),
     )
-    row, order = choose(times, energies, found.count, TOLERANCE)
+    row, order = choose(times, energies, tried.count, TOLERANCE)
     if row < 0:
         return None
-    g, m, n, k = found.sizes[:, row].tolist()
-    return Tiling(g, (m, n, k), ORDERS[order], float(times[row, order]))
+    g, m, n, k = tried.sizes[:, row].tolist()
+    return Found(Tiling(g, (m, n, k), ORDERS[order]), float(times[row, order]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,23 +244,23 @@ def _pieces(product: Product, ns: Sequence[int], ks: Sequence[int]) -> tuple[tup
     )
 
 
-def _slower(found: _Candidates, machine: Machine) -> np.ndarray:
+def _slower(tried: _Candidates, machine: Machine) -> np.ndarray:
     """Return float64[3, a], time of transfers in pieces over that of streams, by operand and place of the size."""
-    slower = [[1.0] * found.places for _ in range(3)]
-    for operand, place, run in found.pieces:
+    slower = [[1.0] * tried.places for _ in range(3)]
+    for operand, place, run in tried.pieces:
         slower[operand][place] = machine.memory.stretch(run, operand == OUTPUT)
     return np.array(slower)
 
 
-def require(tiling: Tiling | None, name: str, machine: Machine, tile_bytes: int) -> Tiling:
-    """Return the tiling, or raise the error that no tile of operator `name` fits the buffers."""
-    if tiling is None:
+def require(found: Found | None, name: str, machine: Machine, tile_bytes: int) -> Found:
+    """Return what was found, or raise the error that no tile of operator `name` fits the buffers."""
+    if found is None:
         raise RunError(
             f"{machine.design.document.source}: no tile of '{name}' fits: "
             f"{tile_bytes} bytes of '{machine.design.scratchpad.name}' are free for tiles and "
             f"{machine.accumulator_bytes} bytes hold partial sums; both must hold two tiles of the array's size"
         )
-    return tiling
+    return found
 
 
 def _totals(product: Product) -> np.ndarray:
