@@ -251,6 +251,35 @@ class Nest:
             for (_, _, k), size in zip(self.tile_sizes, self.right_bytes, strict=True)
         )
 
+    @cached_property
+    def output_bytes(self) -> tuple[int, ...]:
+        """Bytes of a region's results by variant, as they are written."""
+        return self.region_bytes(self.product.output_bits)
+
+    @cached_property
+    def output_runs(self) -> tuple[int, ...]:
+        """Contiguous bytes of a region's results by variant, as they are written."""
+        return self.region_runs(self.product.output_bits)
+
+    @cached_property
+    def sum_bytes(self) -> tuple[int, ...]:
+        """Bytes of the accumulators that a region takes, by variant."""
+        return self.region_bytes(self.product.sum_bits)
+
+    @cached_property
+    def extra_bytes(self) -> tuple[int, ...]:
+        """Bytes of a region's further inputs by variant."""
+        return self.region_bytes(self.product.epilogue_bits)
+
+    @cached_property
+    def extra_runs(self) -> tuple[int, ...]:
+        """Contiguous bytes of a region's further inputs by variant."""
+        return self.region_runs(self.product.epilogue_bits)
+
+    def region_bytes(self, bits: float) -> tuple[int, ...]:
+        """Bytes of a region's results of `bits` each, by variant."""
+        return tuple(to_bytes(results, bits) for results in self.region_results)
+
     def region_runs(self, bits: float) -> tuple[int, ...]:
         """Contiguous bytes of a region's results of `bits` each: of a row, or all if rows are whole."""
         inside = {axis for axis, _ in self.loops[self.region :]}

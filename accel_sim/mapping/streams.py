@@ -147,10 +147,14 @@ class Streams:
 
     def vector_cycles(self, work: VectorWork) -> list[int]:
         """Return the vector unit's cycles for work done one after the other, in each variant."""
-        lanes = self.machine.lanes_key
-        if lanes is None or not work:
-            return [0] * VARIANTS
-        return list(_lane_cycles(lanes, _frozen(work)))
+        return lane_cycles(self.machine.lanes_key, work)
+
+
+def lane_cycles(lanes: LanesKey | None, work: VectorWork) -> list[int]:
+    """Return a vector unit's cycles for work done one after the other, in each variant; none without a unit."""
+    if lanes is None or not work:
+        return [0] * VARIANTS
+    return list(_lane_cycles(lanes, _frozen(work)))
 
 
 def vector_charges(work: VectorWork) -> dict[str, Sequence[int]]:

@@ -159,7 +159,7 @@ class _Candidates:
     count: np.ndarray
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _candidates(
     product: Product, unit: UnitKey, ports: tuple[int, int], tile_bytes: int, sum_bytes: int
 ) -> _Candidates | None:
