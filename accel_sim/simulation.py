@@ -22,6 +22,7 @@ from accel_sim.hardware.events import EVENT_INDEX, EVENTS
 from accel_sim.mapping.compile import Mapped, compile_graph
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine, resolve
 from accel_sim.mapping.pim_operands import in_banks
+from accel_sim.mapping.plan import Segment
 from accel_sim.mapping.roofline import floor, least_work, unit_ticks
 from accel_sim.results.record import OperatorRecord
 from accel_sim.results.result import Result, Stage

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from accel_sim.config import Document, InputError, check, did_you_mean, load_document, override, zoo
+from accel_sim.config import Document, InputError, did_you_mean, load_document, override, zoo
+from accel_sim.config.checking import check_once
 from accel_sim.config.units import Hertz, Nanometres, Volts
 from accel_sim.hardware.component import (
     BufferModel,
@@ -242,7 +243,7 @@ def build_design(document: Document, overrides: Mapping[str, Any] | None = None)
     document = override(document.with_data({"mapping": {}, **document.data}), overrides or {})
     data = document.data
     head_keys = [key for key in data if key in _Head.model_fields or not isinstance(data[key], dict)]
-    head = check(_Head, document.with_data({key: data[key] for key in head_keys}))
+    head = check_once(_Head, document.with_data({key: data[key] for key in head_keys}))
     components = {str(key): _component(document, key) for key in data if key not in head_keys}
     design = Design(
         name=head.name,

@@ -40,25 +40,38 @@ class EventCost:
 def event_costs(design: Design) -> tuple[EventCost, ...]:
     """Return the cost of each of EVENTS. Without a buffer for partial sums the scratchpad pays for them."""
     scratchpad = None if design.machine else design.scratchpad
-    accumulator = design.accumulator or scratchpad
-    payers = {
-        "matrix_macs": (design.matrix, "macs"),
-        "memory_read_bytes": (design.memory, "read_bytes"),
-        "memory_write_bytes": (design.memory, "write_bytes"),
-        "link_bytes": (design.link, "read_bytes"),
-        "pim_energy_fj": (design.memory, "pim_fj"),
-        "scratchpad_read_bytes": (scratchpad, "read_bytes"),
-        "scratchpad_write_bytes": (scratchpad, "write_bytes"),
-        "accumulator_read_bytes": (accumulator, "read_bytes"),
-        "accumulator_write_bytes": (accumulator, "write_bytes"),
-        **{f"vector_{name}": (design.vector, name) for name in PRIMITIVES},
-        "machine_busy_s": (design.machine, "busy_s"),
+    components = {
+        "matrix": design.matrix,
+        "vector": design.vector,
+        "memory": design.memory,
+        "link": design.link,
+        "scratchpad": scratchpad,
+        "accumulator": design.accumulator or scratchpad,
+        "machine": design.machine,
     }
     costs = []
-    for event in EVENTS:
-        component, name = payers.get(event, (None, ""))
+    for payer, name in _PAYERS:
+        component = components.get(payer)
         if component is None:
-            costs.append(EventCost(None, 0.0))
+            costs.append(_NOBODY)
         else:
             costs.append(EventCost(component.name, design.costs[component.name].energy_j.get(name, 0.0)))
     return tuple(costs)
+
+
+_NOBODY = EventCost(None, 0.0)
+_PAID = {
+    "matrix_macs": ("matrix", "macs"),
+    "memory_read_bytes": ("memory", "read_bytes"),
+    "memory_write_bytes": ("memory", "write_bytes"),
+    "link_bytes": ("link", "read_bytes"),
+    "pim_energy_fj": ("memory", "pim_fj"),
+    "scratchpad_read_bytes": ("scratchpad", "read_bytes"),
+    "scratchpad_write_bytes": ("scratchpad", "write_bytes"),
+    "accumulator_read_bytes": ("accumulator", "read_bytes"),
+    "accumulator_write_bytes": ("accumulator", "write_bytes"),
+    **{f"vector_{name}": ("vector", name) for name in PRIMITIVES},
+    "machine_busy_s": ("machine", "busy_s"),
+}
+# What pays for each of EVENTS, and under which name.
+_PAYERS = tuple(_PAID.get(event, ("", "")) for event in EVENTS)

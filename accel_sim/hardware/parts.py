@@ -6,12 +6,12 @@ is validated once for the same text of parameters, and charged once for the same
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from accel_sim.config import Document, check
+from accel_sim.config import Document
+from accel_sim.config.checking import check_once
 from accel_sim.config.identity import Same
 from accel_sim.hardware.component import ComponentCost, ComponentSpec, Kind, Surroundings
 
@@ -35,7 +35,7 @@ class Component:
 
 
 class Part:
-    """A kind with its parameters, as a key of tables: equal for equal parameters, whatever fields a kind has."""
+    """A kind with its parameters as a key of tables: equal for equal parameters, whatever their types."""
 
     __slots__ = ("kind", "spec", "text")
 
@@ -60,14 +60,9 @@ def component_of(name: str, kind: Kind, document: Document, key: Any) -> Compone
     Raises:
         InputError: a violation with its line.
     """
-    try:
-        return _known(name, Same(kind), pickle.dumps(document.data[key]))
-    except Exception:
-        # Wrong parameters, or an override that is no plain data: `check` says what is wrong, with its line.
-        return Component(name, kind, check(kind.spec, document, (key,)))
+    return _component(name, Same(kind), Same(check_once(kind.spec, document, (key,))))
 
 
 @lru_cache(maxsize=1024)
-def _known(name: str, kind: Same[Kind], parameters: bytes) -> Component:
-    """Return the component with pickled parameters, as a key more exact than values: to those, 1 is True."""
-    return Component(name, kind.value, kind.value.spec.model_validate(pickle.loads(parameters)))
+def _component(name: str, kind: Same[Kind], spec: Same[ComponentSpec]) -> Component:
+    return Component(name, kind.value, spec.value)

@@ -254,7 +254,10 @@ def _candidates(
 
 @lru_cache(maxsize=128)
 def _cuts(same: Same[Segment]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the sizes to try, int64[3, t] of KV heads, queries, keys; key tiles and blocks of a group of heads."""
+    """Return the sizes to try and what each makes of a group of heads.
+
+    These are int64[3, t] of KV heads, queries and keys; float64[t] tiles of keys; float64[t] blocks of queries.
+    """
     op = same.value.operator
     assert isinstance(op, Attention)
     groups = op.batch * op.kv_heads

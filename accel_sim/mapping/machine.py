@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -151,7 +151,7 @@ class Machine:
 
     @cached_property
     def rates(self) -> np.ndarray:
-        """float64[4], ticks per byte of the memory and its latency in ticks, joules per byte of it and of tiles."""
+        """float64[4]: ticks per byte of memory, its latency in ticks, joules per byte of it and of tiles."""
         memory = self.memory
         return np.array(
             [memory.ticks_per_byte, memory.latency_ticks, self.memory_j_per_byte, self.scratchpad_j_per_byte]
@@ -226,13 +226,21 @@ def _energy(events: Mapping[str, float]) -> float:
     return events.get("read_bytes", 0.0)
 
 
+@lru_cache(maxsize=16384)
+def _slowdown(memory: Part, run: int, write: bool) -> float:
+    """Return by how much a transfer in pieces of `run` contiguous bytes is slower than a stream."""
+    model = memory.kind.model
+    assert isinstance(model, MemoryModel)
+    return model.slowdown(memory.spec, run, write)
+
+
 def _memory(design: Design, slowest_ticks_per_byte: float, commands: bool) -> Channel:
     """Return the memory's channel, with what its access patterns or its commands take."""
     component = design.memory
     model, spec = component.kind.model, component.spec
     assert isinstance(model, MemoryModel)
     channel = _channel(design, component, slowest_ticks_per_byte)
-    channel = replace(channel, slowdown=partial(model.slowdown, spec))
+    channel = replace(channel, slowdown=partial(_slowdown, component.part))
     if not commands or model.channels is None:
         return channel
     # Kernels of the command-level model are loaded where they are used.

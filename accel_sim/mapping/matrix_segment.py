@@ -17,7 +17,7 @@ from accel_sim.mapping.machine import UnitKey
 from accel_sim.mapping.plan import Place, Segment
 from accel_sim.mapping.products import Nest
 from accel_sim.mapping.streams import Charges, Streams, Wait, cycles_to_ticks, vector_charges
-from accel_sim.mapping.tiling import K, M, N, Product, interval_cycles
+from accel_sim.mapping.tiling import M, Product, interval_cycles
 from accel_sim.workload.operators import Conv2d, Elementwise
 
 
@@ -180,7 +180,7 @@ def _write_loads(work: _Work) -> None:
                 s.transfer(
                     stream,
                     tile.place,
-                    tile.count,
+                    tile.moved,
                     run=tile.runs,
                     waits=[(s.tile_space, tile.space)],
                     posts=[(tile.ready, 1)],
@@ -196,7 +196,7 @@ class _TileLoad(NamedTuple):
     level: int
     ready: int
     place: Place
-    count: tuple[int, ...]
+    moved: tuple[int, ...]
     runs: tuple[int, ...]
     space: int
 

@@ -13,7 +13,7 @@ from accel_sim.config.identity import Same
 from accel_sim.engine.program import VARIANTS
 from accel_sim.mapping.machine import LARGEST_AMOUNT, TICKS_PER_CYCLE, Machine
 from accel_sim.mapping.plan import Place, Segment
-from accel_sim.mapping.tiling import K, M, N, Found, Product, Tiling, require, search
+from accel_sim.mapping.tiling import Found, K, M, N, Product, Tiling, require, search
 from accel_sim.workload.operators import Conv2d, Gemm
 from accel_sim.workload.tensors import Tensor
 

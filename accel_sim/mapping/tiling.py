@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -119,16 +120,9 @@ def _search(product: Product, machine: Machine, tile_bytes: int) -> Found | None
     tried = _candidates(product, machine.matrix_key, machine.ports, tile_bytes, machine.accumulator_bytes)
     if tried is None:
         return None
-    times, energies = price_orders(
-        *tried.traffic,
-        _slower(tried, machine),
-        tried.in_memory,
-        tried.ratios,
-        tried.limits,
-        machine.rates,
-        _ORDERS,
-        float(TICKS_PER_CYCLE),
-    )
+    slower = _slower(tried, machine)
+    arguments = (*tried.traffic, slower, *tried.bounds, machine.rates, _ORDERS, float(TICKS_PER_CYCLE))
+    times, energies = price_orders(*arguments)
     row, order = choose(times, energies, tried.count, TOLERANCE)
     if row < 0:
         return None
@@ -141,18 +135,15 @@ class _Candidates:
     """What a search needs of the candidates that fit; nothing here depends on the memory's rates.
 
     Attributes:
-        traffic: arguments of `price_orders` from the bounds to the runs.
-        in_memory, ratios, limits: others of its arguments.
+        traffic, bounds: arguments of `price_orders` from `bounds` to `runs`, and from `in_memory` to `limits`.
         pieces: (operand, place, bytes of a row) of the sizes that cut rows into pieces.
         places: of the longest axis.
         sizes: int64[4, t], of g, m, n, k.
         count: int64[t], how many tiles the product is cut into.
     """
 
-    traffic: tuple[np.ndarray, ...]
-    in_memory: np.ndarray
-    ratios: np.ndarray
-    limits: np.ndarray
+    traffic: tuple[Any, ...]
+    bounds: tuple[Any, ...]
     pieces: tuple[tuple[int, int, int], ...]
     places: int
     sizes: np.ndarray
@@ -182,9 +173,7 @@ def _candidates(
         runs[operand, place] = run
     return _Candidates(
         traffic=(shape, sizes, slots, cycles, places, tiles, overlaps, totals, runs),
-        in_memory=in_memory,
-        ratios=ratios,
-        limits=limits,
+        bounds=(in_memory, ratios, limits),
         pieces=pieces,
         places=runs.shape[1],
         sizes=sizes,
@@ -212,7 +201,7 @@ def _figures(product: Product) -> tuple[np.ndarray, ...]:
 @lru_cache(maxsize=1024)
 def _axes(product: Product, granule: tuple[int, int, int]) -> tuple[Sequence[int], ...]:
     """Return the sizes to try along g, m, n and k on a unit that tiles of `granule` fill."""
-    ms = candidate_sizes(product.rows, max(1, granule[0] // product.row_scale))
+    ms: Sequence[int] = candidate_sizes(product.rows, max(1, granule[0] // product.row_scale))
     if product.image_rows < product.rows:
         # A tile covers rows of one image, or whole images.
         inside = [m for m in range(1, product.image_rows + 1) if product.image_rows % m == 0]
@@ -245,7 +234,7 @@ def _pieces(product: Product, ns: Sequence[int], ks: Sequence[int]) -> tuple[tup
 
 
 def _slower(tried: _Candidates, machine: Machine) -> np.ndarray:
-    """Return float64[3, a], time of transfers in pieces over that of streams, by operand and place of the size."""
+    """Return float64[3, a], time of transfers in pieces over that of streams, by place of the size."""
     slower = [[1.0] * tried.places for _ in range(3)]
     for operand, place, run in tried.pieces:
         slower[operand][place] = machine.memory.stretch(run, operand == OUTPUT)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-
 # Columns of a product's bounds beyond g, m, n, k, as `tiling.Product` has them.
 GROUPS, ROWS, COLUMNS, DEPTH = 0, 1, 2, 3
 ROW_SCALE, DEPTH_SCALE, IMAGE_ROWS, ROW_STRIDE, ROW_REACH, INPUT_ROWS, LEFT_ROW_ELEMENTS = range(4, 11)
@@ -61,14 +60,14 @@ def fitting_tiles(
                 n = ns[j]
                 n_trips = (shape[COLUMNS] + n - 1) // n
                 sums = g * np.ceil(m * shape[ROW_SCALE] * n * bits[2] / 8)
-                for l in range(len(ks)):
-                    k = ks[l]
+                for i in range(len(ks)):
+                    k = ks[i]
                     left = g * np.ceil(covered * shape[LEFT_ROW_ELEMENTS] * k * bits[0] / 8)
                     right = g * np.ceil(k * shape[DEPTH_SCALE] * n * bits[1] / 8)
                     if left * in_memory[0] + right * in_memory[1] > limits[0] or sums > limits[1]:
                         continue
                     sizes[0, used], sizes[1, used], sizes[2, used], sizes[3, used] = g, m, n, k
-                    places[0, used], places[1, used] = j, l
+                    places[0, used], places[1, used] = j, i
                     tiles[0, used], tiles[1, used], tiles[2, used] = left, right, sums
                     overlaps[used] = max(rows / whole, 1.0)
                     k_trips = (shape[DEPTH] + k - 1) // k

@@ -234,9 +234,9 @@ def _close(stream: Stream, inner: bool, outer: bool) -> None:
 def _cycles(
     same: Same[Segment], lanes: LanesKey | None, port_bytes: int, sizes: tuple[int, ...], parts: int = 1
 ) -> tuple[int, ...]:
-    """Return the cycles of tiles of so many rows (or parts of them): of the lanes, or of the ports that feed them.
+    """Return the cycles of tiles of so many rows, or parts of them: of the lanes or the ports that feed them.
 
-    port_bytes: that the scratchpad gives each cycle.
+    port_bytes: what the scratchpad gives each cycle.
     """
     work = _work(same)
     if not work.row.passes:
