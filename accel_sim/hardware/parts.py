@@ -16,7 +16,7 @@ from accel_sim.config.identity import Same
 from accel_sim.hardware.component import ComponentCost, ComponentSpec, Kind, Surroundings
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Component:
     """A named component of a design: its kind and its parameters."""
 
