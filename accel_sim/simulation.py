@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -13,6 +13,7 @@ import numpy as np
 
 from accel_sim.closed_form import machine_stage
 from accel_sim.config.errors import InputError, did_you_mean
+from accel_sim.config.identity import Same
 from accel_sim.config.units import format_bytes
 from accel_sim.engine.execute import Timeline, execute, trace
 from accel_sim.hardware.component import PimModel
@@ -20,7 +21,10 @@ from accel_sim.hardware.design import Design, build_design, load_design
 from accel_sim.hardware.events import EVENT_INDEX, EVENTS
 from accel_sim.mapping.compile import Mapped, compile_graph
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine, resolve
-from accel_sim.mapping.roofline import floor, unit_ticks
+from accel_sim.mapping.pim_operands import in_banks
+from accel_sim.mapping.pim_vector import has_kernel
+from accel_sim.mapping.plan import Segment
+from accel_sim.mapping.roofline import floor, least_work, unit_ticks
 from accel_sim.mapping.streams import ACTIVATE, BURSTS, OPEN
 from accel_sim.results.record import OperatorRecord
 from accel_sim.results.result import Result, Stage
@@ -187,21 +191,13 @@ def _tile_stage(machine: Machine, fold: bool, graph: Graph, name: str) -> Stage:
     compiled = compile_graph(graph, machine)
     timeline = execute(compiled.builder, len(compiled.mapped), fold=fold)
     tick_s = 1 / (machine.design.clock_hz * TICKS_PER_CYCLE)
-    events = np.einsum("tv,tve->te", timeline.executions, compiled.charges)
-    by_tag = np.zeros((len(compiled.mapped), len(EVENTS)), dtype=np.int64)
-    np.add.at(by_tag, timeline.task_tag, events)
-    busy = _busy_by_tag(timeline, len(compiled.mapped))
+    events = compiled.events(timeline.executions).astype(np.float64)
+    busy_s = _busy_by_tag(timeline, len(compiled.mapped)) * tick_s
+    elapsed_s = (timeline.elapsed_ticks * tick_s).tolist()
+    rows = zip(compiled.mapped, elapsed_s, busy_s.tolist(), events, strict=False)
     records = tuple(
-        _record(
-            mapped,
-            timeline.elapsed_ticks[mapped.tag] * tick_s,
-            busy[mapped.tag],
-            by_tag,
-            timeline,
-            machine,
-            tick_s,
-        )
-        for mapped in compiled.mapped
+        _record(mapped, latency_s, dict(zip(timeline.resource_names, busy, strict=True)), counts, machine)
+        for mapped, latency_s, busy, counts in rows
     )
     return Stage(
         name=name,
@@ -224,32 +220,39 @@ def _busy_by_tag(timeline: Timeline, tags: int) -> np.ndarray:
 
 
 def _record(
-    mapped: Mapped,
-    latency_s: float,
-    busy: np.ndarray,
-    by_tag: np.ndarray,
-    timeline: Timeline,
-    machine: Machine,
-    tick_s: float,
+    mapped: Mapped, latency_s: float, busy_s: dict[str, float], events: np.ndarray, machine: Machine
 ) -> OperatorRecord:
-    repeat, operators = mapped.block.repeat, mapped.segment.operators
+    repeat, segment = mapped.block.repeat, mapped.segment
+    either = tuple(has_kernel(op, machine) for op in segment.operators) if machine.pim else ()
+    stays = in_banks(segment.operator, machine)
+    dense, compulsory = _least(Same(segment), machine.link is not None, stays, either)
     return OperatorRecord(
-        name=mapped.segment.operator.name,
-        fused=tuple(op.name for op in mapped.segment.epilogue),
-        kind=type(mapped.segment.operator).__name__,
+        name=segment.operator.name,
+        fused=tuple(op.name for op in segment.epilogue),
+        kind=type(segment.operator).__name__,
         block=mapped.block.name,
         repeat=repeat,
-        macs=sum(macs(op) for op in operators) * repeat,
+        macs=dense * repeat,
         latency_s=latency_s,
-        busy_s={
-            name: float(ticks) * tick_s
-            for name, ticks in zip(timeline.resource_names, busy, strict=True)
-            if ticks
-        },
-        events=by_tag[mapped.tag].astype(np.float64),
+        busy_s={name: seconds for name, seconds in busy_s.items() if seconds},
+        events=events,
         tiling=mapped.describe(),
-        compulsory_bytes=sum(floor(op, machine).memory_bytes for op in operators) * repeat,
+        compulsory_bytes=compulsory * repeat,
     )
+
+
+@lru_cache(maxsize=4096)
+def _least(segment: Same[Segment], linked: bool, stays: bool, either: tuple[bool, ...]) -> tuple[int, int]:
+    """Return the MACs of a segment and the bytes that no mapping avoids; see `least_work` and `floor`.
+
+    either: of each operator, whether banks or chip may run it; empty where none may.
+    """
+    first, *epilogue = segment.value.operators
+    works = [least_work(first, linked, stays), *(least_work(op, linked, False) for op in epilogue)]
+    moved = [work.memory_bytes for work in works]
+    if either:
+        moved = [0 if free else count for free, count in zip(either, moved, strict=True)]
+    return sum(macs(op) for op in segment.value.operators), sum(moved)
 
 
 def _close(records: Sequence[OperatorRecord], latency_s: float) -> tuple[OperatorRecord, ...]:
@@ -316,16 +319,32 @@ def _tokens(workload: Workload) -> int:
 
 def _notes(design: Design, workload: Workload) -> tuple[str, ...]:
     """What to know beside the figures: the graph's notes, a memory too small, prices out of range."""
-    phase = workload.phase
-    first = workload.with_phase(phase.prefill) if isinstance(phase, Generate) else workload
-    notes = list(lower(first).notes)
     problem = _overflow(design, workload)
-    return (*notes, *([problem] if problem else ()), *design.notes)
+    return (*_graph_notes(Same(workload)), *([problem] if problem else ()), *design.notes)
+
+
+@lru_cache(maxsize=64)
+def _graph_notes(same: Same[Workload]) -> tuple[str, ...]:
+    workload, phase = same.value, same.value.phase
+    return lower(workload.with_phase(phase.prefill) if isinstance(phase, Generate) else workload).notes
 
 
 def _overflow(design: Design, workload: Workload) -> str | None:
     """Return in words that weights and KV cache do not fit the memory, None if they do."""
-    phase = workload.phase
+    weights, cache = _footprint(Same(workload))
+    capacity = getattr(design.memory.spec, "capacity", None)
+    if capacity is None or weights + cache <= capacity:
+        return None
+    return (
+        f"{design.memory.name} holds {format_bytes(capacity)}, but weights and KV cache take "
+        f"{format_bytes(weights + cache)}"
+    )
+
+
+@lru_cache(maxsize=64)
+def _footprint(same: Same[Workload]) -> tuple[float, float]:
+    """Return the bytes of a workload's weights, and the most of its KV cache."""
+    workload, phase = same.value, same.value.phase
     weights = sum(p.elements for p in parameters(workload)) * workload.formats.weights.bits / 8
     cache = 0
     if isinstance(phase, Prefill):
@@ -334,13 +353,7 @@ def _overflow(design: Design, workload: Workload) -> str | None:
         cache = phase.batch * kv_cache_bytes(workload, phase.context)
     elif isinstance(phase, Generate):
         cache = phase.batch * kv_cache_bytes(workload, phase.prompt + phase.output)
-    capacity = getattr(design.memory.spec, "capacity", None)
-    if capacity is None or weights + cache <= capacity:
-        return None
-    return (
-        f"{design.memory.name} holds {format_bytes(capacity)}, but weights and KV cache take "
-        f"{format_bytes(weights + cache)}"
-    )
+    return weights, cache
 
 
 def _check_capacity(design: Design, workload: Workload) -> None:

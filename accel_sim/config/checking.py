@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -26,6 +28,27 @@ def check(model: type[Model], document: Document, at: Sequence[Key] = ()) -> Mod
         return model.model_validate(data)
     except ValidationError as error:
         raise _explain(model, document, tuple(at), error) from None
+
+
+def check_once(model: type[Model], document: Document, at: Sequence[Key] = ()) -> Model:
+    """Return what `check` returns, and the same object for the same data; the model must be frozen.
+
+    A search changes few values at a time, so most parts of a document were seen before.
+    """
+    data = document.data
+    for key in at:
+        data = data[key]
+    try:
+        # Text is a more exact key than values: to those, 1 is True.
+        return _validated(model, pickle.dumps(data))  # type: ignore[return-value]
+    except Exception:
+        # Wrong data, or such as no file holds: `check` says what is wrong, and where.
+        return check(model, document, at)
+
+
+@lru_cache(maxsize=1024)
+def _validated(model: type[BaseModel], data: bytes) -> BaseModel:
+    return model.model_validate(pickle.loads(data))
 
 
 def _explain(

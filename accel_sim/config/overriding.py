@@ -13,7 +13,8 @@ from accel_sim.config.errors import UnknownKeyError, did_you_mean
 def override(document: Document, settings: Mapping[str, Any], origin: str | None = None) -> Document:
     """Return the document with values set by dotted path, such as `{"npu.rows": 256}`.
 
-    The path must lead through existing keys; whether its last part is a legal key is for `check` to say.
+    The path must lead through existing keys; whether its last part is a legal key is for `check` to say. What
+    no path leads through is shared with the document given.
 
     Raises:
         UnknownKeyError: a path that does not exist, with the nearest one that does; `origin` is the
@@ -21,7 +22,7 @@ def override(document: Document, settings: Mapping[str, Any], origin: str | None
     """
     if not settings:
         return document
-    data = copy.deepcopy(document.data)
+    data = copy.copy(document.data)
     overridden = set(document.overridden)
     place = origin or document.source
     for path, value in settings.items():
@@ -32,8 +33,10 @@ def override(document: Document, settings: Mapping[str, Any], origin: str | None
             child = _child(node, key)
             if not isinstance(child, dict | list):
                 raise _unknown_path(place, path, reached, key, node)
-            reached = (*reached, int(key) if isinstance(node, list) else key)
-            node = child
+            here: Key = int(key) if isinstance(node, list) else key
+            reached = (*reached, here)
+            node[here] = copy.copy(child)
+            node = node[here]
         last: Key = keys[-1]
         if isinstance(node, list):
             if not _is_index(keys[-1], node):

@@ -79,7 +79,9 @@ def execute(builder: ProgramBuilder, tags: int, *, fold: bool = True, step_limit
     code = machine.run(program, state, fold, np.empty((0, 4), dtype=np.int64), step_limit)
     _raise_unless(code == machine.FINISHED, code, builder, program, state)
     tasks = len(program.task)
-    executions, busy, elapsed = np.split(state.account, [tasks * VARIANTS, tasks * (VARIANTS + 1)])
+    executions = state.account[: tasks * VARIANTS]
+    busy = state.account[tasks * VARIANTS : tasks * (VARIANTS + 1)]
+    elapsed = state.account[tasks * (VARIANTS + 1) :]
     return Timeline(
         total_ticks=int(state.clock[machine.NOW]),
         executions=executions.reshape(tasks, VARIANTS),

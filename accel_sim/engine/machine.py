@@ -173,9 +173,12 @@ def initial_state(program: Program, token_levels: np.ndarray, stream_starts: np.
 
 def _views(memory: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
     """Cut the last axis of `memory` into pieces of these shapes."""
-    ends = np.cumsum([prod(shape) for shape in shapes])
-    parts = np.split(memory, ends[:-1], axis=-1)
-    return [part.reshape(memory.shape[:-1] + shape) for part, shape in zip(parts, shapes, strict=True)]
+    views, start = [], 0
+    for shape in shapes:
+        end = start + prod(shape)
+        views.append(memory[..., start:end].reshape(memory.shape[:-1] + shape))
+        start = end
+    return views
 
 
 # Streams: instructions, tokens, results.

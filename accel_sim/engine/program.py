@@ -11,7 +11,7 @@ every duration up to a tick once, before the clock starts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -36,6 +36,8 @@ RESOURCE, TAG, MARK, LOOPS, TABLE, TABLE_LOOP, WAITS, WAITS_END, POSTS, POSTS_EN
     10,
     11,
 )
+CODE_SIZE, TASK_SIZE = 4, 12
+NO_LOOPS = (-1, -1, -1)
 TOKEN = VARIANTS
 KIND, QUANTUM = 0, 1
 
@@ -106,12 +108,13 @@ class ProgramBuilder:
         self.resource_names: list[str] = []
         self._resources: list[tuple[int, int]] = []
         self._tokens: list[int] = []
-        self._tasks: list[tuple[int, ...]] = []
-        self._ticks: list[Sequence[int]] = []
-        self._result: list[Sequence[int]] = []
+        # Rows of the tables one after the other: a long list of numbers becomes an array fastest.
+        self._tasks: list[int] = []
+        self._ticks: list[int] = []
+        self._result: list[int] = []
         self._table: list[int] = []
-        self._waits: list[Sequence[int]] = []
-        self._posts: list[Sequence[int]] = []
+        self._waits: list[int] = []
+        self._posts: list[int] = []
 
     def unit(self, name: str) -> int:
         """Add an exclusive unit, served first come first served; ties go to the earlier stream."""
@@ -139,7 +142,19 @@ class ProgramBuilder:
     @property
     def task_count(self) -> int:
         """Tasks so far; the next one gets this number."""
-        return len(self._tasks)
+        return len(self._tasks) // TASK_SIZE
+
+    @property
+    def longest_ticks(self) -> int:
+        """At least the time of any task with its result on the way."""
+        return max(self._ticks, default=0) + max(0, max(self._result, default=0))
+
+    def durations(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (task, tag, longest time with its result on the way) of every task."""
+        for number in range(self.task_count):
+            amounts = slice(number * VARIANTS, (number + 1) * VARIANTS)
+            longest = max(self._ticks[amounts]) + max(0, *self._result[amounts])
+            yield number, self._tasks[number * TASK_SIZE + TAG], longest
 
     def task(
         self,
@@ -150,57 +165,60 @@ class ProgramBuilder:
         *,
         waits: Sequence[tuple[int, Amount]] = (),
         posts: Sequence[tuple[int, Amount]] = (),
-        loops: tuple[int, int, int] = (-1, -1, -1),
+        loops: tuple[int, int, int] = NO_LOOPS,
         tag: int = 0,
         mark: bool = False,
         table: Sequence[int] | None = None,
         table_loop: int = -1,
     ) -> int:
         """Append a task to a stream; see `Program` for the meaning of the arguments. Returns its number."""
-        number = len(self._tasks)
-        if max(*loops, table_loop) >= stream.depth:
+        number = len(self._tasks) // TASK_SIZE
+        if (loops is not NO_LOOPS or table_loop >= 0) and max(*loops, table_loop) >= stream.depth:
             raise ValueError(f"stream {stream.name}: loops {loops}, {table_loop}: {stream.depth} are open")
-        if len({token for token, _ in waits}) < len(waits):
+        if len(waits) > 1 and len({token for token, _ in waits}) < len(waits):
             raise ValueError(f"stream {stream.name}: waits {waits}: a token stands there twice")
         stream.code.append((OP_TASK, number, 0, -1))
-        first_wait, first_post = len(self._waits), len(self._posts)
-        self._waits += [(*_variants(count), token) for token, count in waits]
-        self._posts += [(*_variants(count), token) for token, count in posts]
+        wait_rows, post_rows = _append_moves(self._waits, waits), _append_moves(self._posts, posts)
         own_durations = (-1, -1) if table is None else (len(self._table), table_loop)
         self._table.extend(table or ())
-        rows = (first_wait, len(self._waits), first_post, len(self._posts))
-        self._tasks.append((resource, tag, int(mark), *loops, *own_durations, *rows))
-        self._ticks.append(_variants(ticks))
-        self._result.append(_variants(result))
+        self._tasks += (resource, tag, int(mark), *loops, *own_durations, *wait_rows, *post_rows)
+        self._ticks += (ticks,) * VARIANTS if isinstance(ticks, int) else ticks
+        self._result += (result,) * VARIANTS if isinstance(result, int) else result
         return number
 
     def build(self) -> tuple[Program, np.ndarray, np.ndarray]:
         """Return the program, the tokens' first levels and the streams' first instructions (int64 arrays)."""
-        code: list[tuple[int, int, int, int]] = []
+        code: list[int] = []
         starts: list[int] = []
         for stream in self.streams:
             if stream.open_loops:
                 raise ValueError(f"stream {stream.name}: a loop is still open")
-            base = len(code)
+            base = len(code) // CODE_SIZE
             starts.append(base)
-            code += [(op, arg, slope, jump + base) for op, arg, slope, jump in stream.code]
-            code.append((OP_HALT, 0, 0, 0))
+            for op, arg, slope, jump in stream.code:
+                code += (op, arg, slope, jump + base)
+            code += (OP_HALT, 0, 0, 0)
         program = Program(
-            code=_table(code, 4),
-            task=_table(self._tasks, 12),
+            code=_table(code, CODE_SIZE),
+            task=_table(self._tasks, TASK_SIZE),
             ticks=_table(self._ticks, VARIANTS),
             result=_table(self._result, VARIANTS),
             wait=_table(self._waits, VARIANTS + 1),
             post=_table(self._posts, VARIANTS + 1),
-            resource=_table(self._resources, 2),
+            resource=_table([figure for resource in self._resources for figure in resource], 2),
             table=np.array(self._table, dtype=np.int64),
         )
         return program, np.array(self._tokens, dtype=np.int64), np.array(starts, dtype=np.int64)
 
 
-def _variants(amount: Amount) -> Sequence[int]:
-    return (amount,) * VARIANTS if isinstance(amount, int) else amount
+def _append_moves(rows: list[int], moves: Sequence[tuple[int, Amount]]) -> tuple[int, int]:
+    """Append rows of tokens that are taken or given; return the number of the first and that after the last."""
+    first = len(rows) // (VARIANTS + 1)
+    for token, count in moves:
+        rows += (count,) * VARIANTS if isinstance(count, int) else count
+        rows.append(token)
+    return first, first + len(moves)
 
 
-def _table(rows: Sequence[Sequence[int]], columns: int) -> np.ndarray:
+def _table(rows: Sequence[int], columns: int) -> np.ndarray:
     return np.array(rows, dtype=np.int64).reshape(-1, columns)

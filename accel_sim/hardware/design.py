@@ -10,13 +10,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from accel_sim.config import Document, InputError, check, did_you_mean, load_document, override, zoo
+from accel_sim.config import Document, InputError, did_you_mean, load_document, override, zoo
+from accel_sim.config.checking import check_once
 from accel_sim.config.units import Hertz, Nanometres, Volts
 from accel_sim.hardware.component import (
     BufferModel,
     ComponentCost,
-    ComponentSpec,
-    Kind,
     LinkModel,
     MachineModel,
     MatrixModel,
@@ -26,6 +25,7 @@ from accel_sim.hardware.component import (
     VectorModel,
     find_kind,
 )
+from accel_sim.hardware.parts import Component, component_of
 from accel_sim.workload.model import Formats
 
 
@@ -84,15 +84,6 @@ class _Head(BaseModel):
     clock: Hertz
     technology: Technology
     mapping: MappingPolicy = MappingPolicy()
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """A named component of a design: its kind and its parameters."""
-
-    name: str
-    kind: Kind
-    spec: ComponentSpec
 
 
 @dataclass(frozen=True)
@@ -158,7 +149,8 @@ class Design:
     @cached_property
     def costs(self) -> Mapping[str, ComponentCost]:
         """Charges of every component."""
-        return {c.name: c.kind.model.cost(c.spec, self.surroundings) for c in self.components.values()}
+        chip = self.surroundings
+        return {name: component.cost(chip) for name, component in self.components.items()}
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -254,7 +246,7 @@ def build_design(document: Document, overrides: Mapping[str, Any] | None = None)
     document = override(document.with_data({"mapping": {}, **document.data}), overrides or {})
     data = document.data
     head_keys = [key for key in data if key in _Head.model_fields or not isinstance(data[key], dict)]
-    head = check(_Head, document.with_data({key: data[key] for key in head_keys}))
+    head = check_once(_Head, document.with_data({key: data[key] for key in head_keys}))
     components = {str(key): _component(document, key) for key in data if key not in head_keys}
     design = Design(
         name=head.name,
@@ -280,7 +272,7 @@ def _component(document: Document, key: str) -> Component:
         kind = find_kind(type_name)
     except ValueError as error:
         raise InputError(f"{document.place((key, 'type'))}: {key}.type = {type_name}: {error}") from None
-    return Component(str(key), kind, check(kind.spec, document, (key,)))
+    return component_of(str(key), kind, document, key)
 
 
 def _check_parts(design: Design) -> None:

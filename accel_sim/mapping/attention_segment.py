@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
-from accel_sim.engine.program import VARIANTS, Stream
+from accel_sim.engine.program import VARIANTS, Amount, Stream
 from accel_sim.hardware.primitives import FUNCTIONS, ONLINE_RESCALE, ONLINE_SOFTMAX
 from accel_sim.mapping.attention_tiling import (
     AttentionTiling,
@@ -28,10 +30,20 @@ from accel_sim.mapping.attention_tiling import (
     widths,
 )
 from accel_sim.mapping.dependencies import Edge
+from accel_sim.mapping.machine import UnitKey
 from accel_sim.mapping.plan import Place, Segment
 from accel_sim.mapping.products import to_bytes
-from accel_sim.mapping.streams import Streams, Wait, cycles_to_ticks, vector_charges
+from accel_sim.mapping.streams import Charges, Streams, Wait, cycles_to_ticks, vector_charges
 from accel_sim.workload.operators import Attention
+
+_EVENTS = (
+    "executed_macs",
+    "matrix_macs",
+    "pe_cycles",
+    "scratchpad_read_bytes",
+    "accumulator_read_bytes",
+    "accumulator_write_bytes",
+)
 
 
 def write_attention_segment(
@@ -118,6 +130,46 @@ def _load_keys(
     )
 
 
+class _TileProduct(NamedTuple):
+    """A product of a tile: ticks on the matrix unit, from then to the result, and events."""
+
+    ticks: Amount
+    result: Amount
+    charges: Charges
+
+
+class _Tiles(NamedTuple):
+    """A product of tiles with all their keys, of last tiles, and of either by variant."""
+
+    full: _TileProduct
+    last: _TileProduct
+    either: _TileProduct
+
+
+@lru_cache(maxsize=4096)
+def _products(
+    w: Widths, unit: UnitKey, ports: tuple[int, int], heads: int, rows: int, keys: tuple[int, int]
+) -> tuple[_Tiles, _Tiles]:
+    """Return the score and the value product of tiles of so many keys, the last one's second."""
+    prices = tile_prices(w, unit, ports, *np.array([[heads] * 2, [rows] * 2, keys], dtype=np.int64))
+    macs = [heads * rows * size * w.depth for size in keys]
+    peak = unit.model.peak_macs_per_cycle(unit.spec)
+    tiles = []
+    for interval, result, accesses in prices:
+        cycles = interval.tolist()
+        events = [macs, macs, [round(c * peak) for c in cycles], *accesses.tolist()]
+        ticks = [cycles_to_ticks(c) for c in cycles]
+        delay = [cycles_to_ticks(c) for c in (result - interval).tolist()]
+        full, last = (
+            _TileProduct(ticks[v], delay[v], {name: e[v] for name, e in zip(_EVENTS, events, strict=True)})
+            for v in (0, 1)
+        )
+        by_variant = {name: e * (VARIANTS // 2) for name, e in zip(_EVENTS, events, strict=True)}
+        either = _TileProduct(ticks * (VARIANTS // 2), delay * (VARIANTS // 2), by_variant)
+        tiles.append(_Tiles(full, last, either))
+    return tiles[0], tiles[1]
+
+
 def _write_block(
     streams: Streams,
     segment: Segment,
@@ -162,22 +214,15 @@ def _write_block(
         stream.end()
 
     # Matrix unit: scores of the next tile before the values of the present one
-    scores, values = tile_prices(
-        w, machine, np.full(VARIANTS, g), np.full(VARIANTS, rows), np.array(sizes, dtype=np.int64)
-    )
+    scores, values = _products(w, machine.matrix_key, machine.ports, g, rows, (sizes[0], sizes[1]))
     stream = streams.matrix
     if block.blocks > 1:
         stream.loop(block.blocks)
     starts: list[Wait] = [(tokens.query_ready, 1)] if loads_query else []
     streams.sync(stream, waits=[*starts, (streams.sum_space, output_space)])
 
-    def multiply(price: tuple[np.ndarray, ...], loop: int, first: bool, fixed: int | None) -> None:
-        """Append a score product (`first`) or a value product of a tile; `fixed` is a variant to use always."""
-        order = [fixed] * VARIANTS if fixed is not None else list(range(VARIANTS))
-        interval, result, accesses = price
-        macs = [g * rows * sizes[v] * w.depth for v in order]
-        assert machine.matrix is not None
-        peak = machine.matrix_model.peak_macs_per_cycle(machine.matrix.spec)
+    def multiply(price: _TileProduct, loop: int, first: bool) -> None:
+        """Append a score product (`first`) or a value product of a tile."""
         waits: list[Wait] = (
             [*streamed, (streams.sum_space, score_space)] if first else [(tokens.weights_ready, 1)]
         )
@@ -189,30 +234,22 @@ def _write_block(
         streams.task(
             stream,
             streams.matrix_unit,
-            [cycles_to_ticks(int(interval[v])) for v in order],
-            {
-                "executed_macs": macs,
-                "matrix_macs": macs,
-                "pe_cycles": [round(interval[v] * peak) for v in order],
-                "scratchpad_read_bytes": [int(accesses[0][v]) for v in order],
-                "accumulator_read_bytes": [int(accesses[1][v]) for v in order],
-                "accumulator_write_bytes": [int(accesses[2][v]) for v in order],
-            },
-            result=[cycles_to_ticks(int(result[v] - interval[v])) for v in order],
+            price.ticks,
+            price.charges,
+            result=price.result,
             waits=waits,
             posts=posts,
             loops=(loop, -1, -1),
             mark=True,
         )
 
-    last = 1  # variant of a last tile
-    multiply(scores, -1, True, last if one_tile else 0)
+    multiply(scores.last if one_tile else scores.full, -1, True)
     if not one_tile:
         stream.loop(block.trips - 1, block.growth)
-        multiply(scores, stream.depth - 1, True, None)
-        multiply(values, -1, False, 0)
+        multiply(scores.either, stream.depth - 1, True)
+        multiply(values.full, -1, False)
         stream.end()
-    multiply(values, -1, False, last)
+    multiply(values.last, -1, False)
     streams.sync(
         stream,
         posts=[(tokens.output_ready, 1), *([(streams.tile_space, query_bytes)] if loads_query else [])],

@@ -7,16 +7,18 @@ window, at most the window's.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
+from accel_sim.config.identity import Same
 from accel_sim.hardware.component import GemmTiles
 from accel_sim.hardware.primitives import ONLINE_RESCALE, ONLINE_SOFTMAX
-from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine
+from accel_sim.mapping.machine import TICKS_PER_CYCLE, LanesKey, Machine, UnitKey
 from accel_sim.mapping.plan import Place, Segment
 from accel_sim.mapping.products import check_formats, stored_bits
 from accel_sim.mapping.tile_sizes import candidate_sizes
-from accel_sim.mapping.tiling import TOLERANCE, Product, interval_cycles
+from accel_sim.mapping.tiling import TOLERANCE, interval_cycles
 from accel_sim.workload.operators import Attention
 
 
@@ -116,7 +118,12 @@ class Widths:
 
 def widths(segment: Segment, machine: Machine) -> Widths:
     """Return the formats and head counts of an attention segment."""
-    op = segment.operator
+    return _widths(Same(segment), machine.sum_bits)
+
+
+@lru_cache(maxsize=1024)
+def _widths(same: Same[Segment], sum_bits: int) -> Widths:
+    segment, op = same.value, same.value.operator
     assert isinstance(op, Attention)
     q, k, v = (stored_bits(source.tensor) for source in segment.sources[:3])
     return Widths(
@@ -124,31 +131,21 @@ def widths(segment: Segment, machine: Machine) -> Widths:
         k,
         v,
         stored_bits(op.output),
-        machine.sum_bits,
+        sum_bits,
         op.batch * op.kv_heads,
         op.heads // op.kv_heads,
         op.head_dim,
     )
 
 
-def _product(w: Widths, heads: int, rows: int, columns: int, depth: int, right_bits: float) -> Product:
-    """The product of one tile, for its price only."""
-    return Product(
-        heads, rows, columns, depth, 1, 1, w.query, right_bits, w.sums, w.sums, rows, 1, 1, rows, 1,
-        False, False, False, 0.0,
-    )  # fmt: skip
-
-
 def tile_prices(
-    w: Widths, machine: Machine, heads: np.ndarray, rows: np.ndarray, keys: np.ndarray
+    w: Widths, unit: UnitKey, ports: tuple[int, int], heads: np.ndarray, rows: np.ndarray, keys: np.ndarray
 ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
     """Return (interval, result, accesses) of the score product and of the value product of tiles."""
     depth = np.full_like(keys, w.depth)
-    template = _product(w, 1, 1, 1, 1, w.key)
-    unit, ports = machine.matrix_key, machine.ports
-    scores = interval_cycles(template, unit, ports, GemmTiles(heads, rows, keys, depth))
-    other = _product(w, 1, 1, 1, 1, w.value)
-    return scores, interval_cycles(other, unit, ports, GemmTiles(heads, rows, depth, keys))
+    scores = interval_cycles(unit, ports, (w.query, w.key, w.sums), GemmTiles(heads, rows, keys, depth))
+    values = interval_cycles(unit, ports, (w.query, w.value, w.sums), GemmTiles(heads, rows, depth, keys))
+    return scores, values
 
 
 def tile_attention(segment: Segment, machine: Machine, tile_bytes: int) -> AttentionTiling | None:
@@ -156,55 +153,122 @@ def tile_attention(segment: Segment, machine: Machine, tile_bytes: int) -> Atten
     op = segment.operator
     assert isinstance(op, Attention)
     check_formats(machine, op.name, segment.sources[0].tensor, segment.sources[1].tensor)
-    w = widths(segment, machine)
-    if machine.vector is None:
+    if machine.lanes_key is None:
         return None
-    head_sizes = [h for h in range(1, min(w.groups, 64) + 1) if w.groups % h == 0]
-    candidates = []
-    for queries in candidate_sizes(op.query_length, 1):
-        for keys in candidate_sizes(visible_keys(op), 1):
-            if op.causal and queries < op.query_length and queries % keys:
-                continue
-            candidates += [(heads, queries, keys) for heads in head_sizes]
-    g, queries, keys = np.array(candidates, dtype=np.int64).T
+    tried = _candidates(
+        Same(segment),
+        widths(segment, machine),
+        machine.matrix_key,
+        machine.ports,
+        machine.lanes_key,
+        (tile_bytes, machine.accumulator_bytes),
+    )
+    if tried is None:
+        return None
+    per_byte = machine.memory.ticks_per_byte
+    loads = tried.tile_loads * per_byte
+    # A tile's values wait for the next tile's scores, so its space is free only after that one's load.
+    held = np.where(tried.tile_loads > 0, tried.tiles * (loads + tried.products) / tried.waiting, 0.0)
+    estimate = np.maximum(np.maximum(tried.chain, tried.moved * per_byte), held)
+    estimate += loads + machine.memory.latency_ticks
+    close = np.flatnonzero(estimate <= estimate.min() * (1 + TOLERANCE))
+    best = int(close[np.lexsort((estimate[close], tried.tiles[close]))[0]])
+    heads, queries, keys = tried.sizes[:, best].tolist()
+    return AttentionTiling(heads, queries, keys, keys >= visible_keys(op), float(estimate[best]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """What a search needs of the tiles that fit; nothing here depends on the memory's rates.
+
+    Attributes:
+        sizes: int64[3, t], KV heads, queries and keys.
+        tiles: float64[t], tiles of keys in all.
+        tile_loads: float64[t], bytes of keys and values that a tile loads.
+        moved: float64[t], bytes that pass the memory in all.
+        products: float64[t], ticks of a tile's score and value products.
+        chain: float64[t], ticks of all that follows one another.
+        waiting: float64[t], tiles of keys that find room while one is worked on.
+    """
+
+    sizes: np.ndarray
+    tiles: np.ndarray
+    tile_loads: np.ndarray
+    moved: np.ndarray
+    products: np.ndarray
+    chain: np.ndarray
+    waiting: np.ndarray
+
+
+@lru_cache(maxsize=128)
+def _candidates(
+    same: Same[Segment],
+    w: Widths,
+    unit: UnitKey,
+    ports: tuple[int, int],
+    lanes: LanesKey,
+    capacities: tuple[int, int],
+) -> _Candidates | None:
+    """Return the candidates that fit, priced on matrix and vector unit; None if there are none.
+
+    capacities: bytes for tiles, and for partial sums.
+    """
+    segment, op = same.value, same.value.operator
+    assert isinstance(op, Attention)
+    sizes, tiles, blocks = _cuts(same)
+    g, queries, keys = sizes
     rows = queries * w.share
     score_bytes = np.ceil(g * rows * keys * w.sums / 8)
     output_bytes = np.ceil(g * rows * w.depth * w.sums / 8)
     query_bytes = np.ceil(g * rows * w.depth * w.query / 8)
     pair_bytes = np.ceil(g * keys * w.depth * (w.key + w.value) / 8)
-    fits = (2 * score_bytes + 2 * output_bytes <= machine.accumulator_bytes) & (
-        2 * query_bytes + 2 * pair_bytes <= tile_bytes
-    )
+    tile_bytes, sum_bytes = capacities
+    fits = (2 * score_bytes + 2 * output_bytes <= sum_bytes) & (2 * query_bytes + 2 * pair_bytes <= tile_bytes)
     if not fits.any():
         return None
     g, queries, keys, rows = g[fits], queries[fits], keys[fits], rows[fits]
-    scores, values = tile_prices(w, machine, g, rows, keys)
-    softmax = machine.vector_model.cycles(machine.vector.spec, ONLINE_SOFTMAX, g * rows * keys)
-    rescale = machine.vector_model.cycles(machine.vector.spec, ONLINE_RESCALE, g * rows * w.depth)
+    scores, values = tile_prices(w, unit, ports, g, rows, keys)
+    softmax = lanes.model.cycles(lanes.part.spec, ONLINE_SOFTMAX, g * rows * keys)
+    rescale = lanes.model.cycles(lanes.part.spec, ONLINE_RESCALE, g * rows * w.depth)
     in_memory = [source.place is not Place.CHIP for source in segment.sources[:3]]
     tile_loads = keys * g * w.depth * (w.key * in_memory[1] + w.value * in_memory[2]) / 8
     once = sum(t.tensor.bytes for t, away in zip(segment.sources, in_memory, strict=False) if away)
     kv_bytes = sum(s.tensor.bytes for s, away in zip(segment.sources[1:3], in_memory[1:], strict=True) if away)
     stored = segment.output.bytes if segment.place is not Place.CHIP else 0
-    per_byte = machine.memory.ticks_per_byte
     score, value = scores[0] * float(TICKS_PER_CYCLE), values[0] * float(TICKS_PER_CYCLE)
     vector = (softmax + rescale) * float(TICKS_PER_CYCLE)
-    shapes = list(zip(queries.tolist(), keys.tolist(), strict=True))
-    cut = {shape: query_blocks(op, *shape) for shape in set(shapes)}
     turns = w.groups // g
-    tiles = turns * np.array([sum(b.key_tiles for b in cut[shape]) for shape in shapes], dtype=np.float64)
-    blocks = turns * np.array([sum(b.blocks for b in cut[shape]) for shape in shapes], dtype=np.float64)
-    # A block's first scores and last weights have nothing to overlap with.
-    chain = (tiles - blocks) * np.maximum(score + value, vector) + blocks * (score + vector + value)
+    tiles, blocks = turns * tiles[fits], turns * blocks[fits]
     resident = keys >= visible_keys(op)
-    moved = once + stored + np.where(resident, 0.0, tiles * tile_loads - kv_bytes)
-    # A tile's values wait for the next tile's scores, so its space is free only after that one's load.
-    waiting = np.maximum(1, tile_bytes // pair_bytes[fits] - 1)
-    held = np.where(tile_loads > 0, tiles * (tile_loads * per_byte + score + value) / waiting, 0.0)
-    estimate = np.maximum(np.maximum(chain, moved * per_byte), held)
-    estimate += tile_loads * per_byte + machine.memory.latency_ticks
-    close = np.flatnonzero(estimate <= estimate.min() * (1 + TOLERANCE))
-    best = int(close[np.lexsort((estimate[close], tiles[close]))[0]])
-    return AttentionTiling(
-        int(g[best]), int(queries[best]), int(keys[best]), bool(resident[best]), float(estimate[best])
+    return _Candidates(
+        sizes=np.stack((g, queries, keys)),
+        tiles=tiles,
+        tile_loads=tile_loads,
+        moved=once + stored + np.where(resident, 0.0, tiles * tile_loads - kv_bytes),
+        products=score + value,
+        # A block's first scores and last weights have nothing to overlap with.
+        chain=(tiles - blocks) * np.maximum(score + value, vector) + blocks * (score + vector + value),
+        waiting=np.maximum(1, tile_bytes // pair_bytes[fits] - 1),
     )
+
+
+@lru_cache(maxsize=128)
+def _cuts(same: Same[Segment]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the sizes to try and what each makes of a group of heads.
+
+    These are int64[3, t] of KV heads, queries and keys; float64[t] tiles of keys; float64[t] blocks of queries.
+    """
+    op = same.value.operator
+    assert isinstance(op, Attention)
+    groups = op.batch * op.kv_heads
+    head_sizes = [h for h in range(1, min(groups, 64) + 1) if groups % h == 0]
+    candidates: list[tuple[int, int, int]] = []
+    for queries in candidate_sizes(op.query_length, 1):
+        for keys in candidate_sizes(visible_keys(op), 1):
+            if op.causal and queries < op.query_length and queries % keys:
+                continue
+            candidates += [(heads, queries, keys) for heads in head_sizes]
+    cut = {shape[1:]: query_blocks(op, *shape[1:]) for shape in candidates}
+    tiles = np.array([sum(b.key_tiles for b in cut[shape[1:]]) for shape in candidates], dtype=np.float64)
+    blocks = np.array([sum(b.blocks for b in cut[shape[1:]]) for shape in candidates], dtype=np.float64)
+    return np.ascontiguousarray(np.array(candidates, dtype=np.int64).T), tiles, blocks

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
@@ -23,7 +22,7 @@ from accel_sim.mapping.pim_segment import runs_in_memory, write_pim_segment
 from accel_sim.mapping.pim_vector import BankWork
 from accel_sim.mapping.pim_vector_segment import bank_work, write_bank_segment
 from accel_sim.mapping.plan import BLOCK_INPUT, BlockPlan, Place, Segment, plan_blocks, vector_shape
-from accel_sim.mapping.products import Nest, best_nest, product_of
+from accel_sim.mapping.products import Nest, best_nest, best_tiling, product_of
 from accel_sim.mapping.streams import Streams, cycles_to_ticks
 from accel_sim.mapping.tiling import TOLERANCE, K, M, N
 from accel_sim.mapping.vector_segment import write_vector_segment
@@ -62,21 +61,24 @@ class Compiled:
 
     Attributes:
         mapped: segments by tag.
-        charges: int64[t, VARIANTS, EVENTS], events of one execution of each task.
+        charges: int64[c, 3], task, tag and counter of every event that is counted.
+        charged: int64[c, VARIANTS], how many of it there are in an execution of the task.
     """
 
     builder: ProgramBuilder
     mapped: tuple[Mapped, ...]
-    charge_rows: Sequence[tuple[int, int, Sequence[int]]]
+    charges: np.ndarray
+    charged: np.ndarray
 
-    @cached_property
-    def charges(self) -> np.ndarray:
-        """Events of one execution of each task."""
-        table = np.zeros((self.builder.task_count, len(EVENTS), VARIANTS), dtype=np.int64)
-        if self.charge_rows:
-            tasks, counters, amounts = zip(*self.charge_rows, strict=True)
-            np.add.at(table, (np.array(tasks), np.array(counters)), np.array(amounts, dtype=np.int64))
-        return table.transpose(0, 2, 1)
+    def events(self, executions: np.ndarray) -> np.ndarray:
+        """Return int64[tag, EVENTS], what each segment counts.
+
+        executions: int64[t, VARIANTS], how often each task runs with each of its amounts.
+        """
+        counts = np.zeros((len(self.mapped), len(EVENTS)), dtype=np.int64)
+        task, tag, counter = self.charges.T
+        np.add.at(counts, (tag, counter), (executions[task] * self.charged).sum(axis=1))
+        return counts
 
 
 def compile_graph(graph: Graph, machine: Machine) -> Compiled:
@@ -107,7 +109,12 @@ def compile_graph(graph: Graph, machine: Machine) -> Compiled:
                 stream.end()
     streams.charge_commands()
     check_amounts(streams, [m.segment.operator.name for m in mapped])
-    return Compiled(streams.builder, tuple(mapped), streams.charges)
+    return Compiled(
+        streams.builder,
+        tuple(mapped),
+        np.array(streams.charges, dtype=np.int64).reshape(-1, 3),
+        np.array(streams.charged, dtype=np.int64).reshape(-1, VARIANTS),
+    )
 
 
 def _reader_rows(segment: Segment, source: int) -> int:
@@ -207,15 +214,15 @@ def _prefers(fused: AttentionTiling, segment: Segment, streams: Streams) -> bool
     )
     if fused.estimate_ticks <= traffic * machine.memory.ticks_per_byte * (1 + TOLERANCE):
         return True
-    nests = [
-        best_nest(product_of(part, machine), part.operator.name, machine, streams.tile_bytes)
+    products = [
+        best_tiling(product_of(part, machine), part.operator.name, machine, streams.tile_bytes)
         for part in (first, last)
     ]
     rows, columns = vector_shape(middle.operator)
     passes = row_work(middle.operator, rows, columns).passes
     lanes = streams.vector_cycles([(operations, [round(elements * rows)]) for operations, elements in passes])
     softmax = max(2 * middle.output.bytes * machine.memory.ticks_per_byte, cycles_to_ticks(lanes[0]))
-    return fused.estimate_ticks <= sum(nest.tiling.estimate_ticks for nest in nests) + softmax
+    return fused.estimate_ticks <= sum(found.estimate_ticks for found in products) + softmax
 
 
 def _write_split(

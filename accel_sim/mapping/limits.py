@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from accel_sim.config.errors import RunError
-from accel_sim.engine.program import OP_END, OP_LOOP, Stream
+from accel_sim.engine.program import OP_END, OP_LOOP, VARIANTS, Stream
 from accel_sim.hardware.events import EVENTS
 from accel_sim.mapping.machine import LARGEST_AMOUNT
 from accel_sim.mapping.streams import Streams
@@ -20,20 +20,20 @@ def check_amounts(streams: Streams, names: Sequence[str]) -> None:
     runs: dict[int, int] = {}
     for stream in streams.builder.streams:
         runs |= _executions(stream)
-    ticks: dict[int, int] = {}
-    for task, tag, duration in streams.durations:
-        ticks[tag] = ticks.get(tag, 0) + runs[task] * duration
-    _check(streams, ticks, "ticks of 1/1024 cycle", names)
     # If every task had the largest of all amounts: true of all but absurd programs, and cheap to tell.
-    largest = max((max(amounts) for _, _, amounts in streams.charges), default=0)
+    largest = max(streams.builder.longest_ticks, max(streams.charged, default=0))
     if largest * sum(runs.values()) <= LARGEST_AMOUNT:
         return
-    tags = {task: tag for task, tag, _ in streams.durations}
+    ticks: dict[int, int] = {}
+    for task, tag, duration in streams.builder.durations():
+        ticks[tag] = ticks.get(tag, 0) + runs[task] * duration
+    _check(streams, ticks, "ticks of 1/1024 cycle", names)
     for event, name in enumerate(EVENTS):
         counts: dict[int, int] = {}
-        for task, counter, amounts in streams.charges:
+        for row, (task, tag, counter) in enumerate(streams.charges):
             if counter == event:
-                counts[tags[task]] = counts.get(tags[task], 0) + runs[task] * max(amounts)
+                amounts = streams.charged[row * VARIANTS : (row + 1) * VARIANTS]
+                counts[tag] = counts.get(tag, 0) + runs[task] * max(amounts)
         _check(streams, counts, name, names)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
+
+import numpy as np
 
 from accel_sim.config.errors import InputError
 from accel_sim.config.units import format_si
@@ -22,6 +24,7 @@ from accel_sim.hardware.component import (
 from accel_sim.hardware.design import Component, Design, MappingPolicy
 from accel_sim.hardware.dram.energy import Booleans, Traffic, pattern_traffic
 from accel_sim.hardware.dram.patterns import Channels, patterns
+from accel_sim.hardware.parts import Part
 from accel_sim.hardware.pim.device import PimDevice
 
 # The unit of time: every duration is rounded up to 1/1024 cycle of the chip's clock. Cycles of that clock are
@@ -68,11 +71,23 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class UnitKey:
-    """A matrix unit that compares and hashes by its text alone."""
+    """A matrix unit as a key of tables."""
 
-    text: str
-    spec: ComponentSpec = field(compare=False)
+    part: Part
     model: MatrixModel = field(compare=False)
+
+    @property
+    def spec(self) -> ComponentSpec:
+        """Its parameters."""
+        return self.part.spec
+
+
+@dataclass(frozen=True, slots=True)
+class LanesKey:
+    """A vector unit as a key of tables."""
+
+    part: Part
+    model: VectorModel = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +145,22 @@ class Machine:
 
     @cached_property
     def matrix_key(self) -> UnitKey:
-        """The matrix unit as a key of tables: equal for equal parameters, whatever fields a kind has."""
+        """The matrix unit as a key of tables."""
         assert self.matrix is not None
-        spec = self.matrix.spec
-        return UnitKey(f"{self.matrix.kind.name} {spec.model_dump_json()}", spec, self.matrix_model)
+        return UnitKey(self.matrix.part, self.matrix_model)
+
+    @cached_property
+    def lanes_key(self) -> LanesKey | None:
+        """The vector unit as a key of tables, None where there is none."""
+        return LanesKey(self.vector.part, self.vector_model) if self.vector is not None else None
+
+    @cached_property
+    def rates(self) -> np.ndarray:
+        """float64[4]: ticks per byte of memory, its latency in ticks, joules per byte of it and of tiles."""
+        memory = self.memory
+        return np.array(
+            [memory.ticks_per_byte, memory.latency_ticks, self.memory_j_per_byte, self.scratchpad_j_per_byte]
+        )
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -224,6 +251,14 @@ def _channels(design: Design) -> Channels | None:
         return None
 
 
+@lru_cache(maxsize=16384)
+def _slowdown(memory: Part, run: int, write: bool) -> float:
+    """Return by how much a transfer in pieces of `run` contiguous bytes is slower than a stream."""
+    model = memory.kind.model
+    assert isinstance(model, MemoryModel)
+    return model.slowdown(memory.spec, run, write)
+
+
 def _memory(design: Design, slowest_ticks_per_byte: float, commands: bool) -> Channel:
     """Return the memory's channel, with what its access patterns or its commands take."""
     component = design.memory
@@ -233,7 +268,7 @@ def _memory(design: Design, slowest_ticks_per_byte: float, commands: bool) -> Ch
     known = _channels(design)
     channel = replace(
         channel,
-        slowdown=partial(model.slowdown, spec),
+        slowdown=partial(_slowdown, component.part),
         traffic=partial(pattern_traffic, known) if known else None,
     )
     if not commands or model.channels is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,9 +15,9 @@ from accel_sim.hardware.primitives import FUNCTIONS
 from accel_sim.mapping.dependencies import Edge, RowSteps, row_steps
 from accel_sim.mapping.machine import UnitKey
 from accel_sim.mapping.plan import Place, Segment
-from accel_sim.mapping.products import Nest, to_bytes
+from accel_sim.mapping.products import Nest
 from accel_sim.mapping.streams import Charges, Streams, Wait, cycles_to_ticks, vector_charges
-from accel_sim.mapping.tiling import K, M, N, Product, interval_cycles
+from accel_sim.mapping.tiling import M, Product, interval_cycles
 from accel_sim.workload.operators import Conv2d, Elementwise
 
 
@@ -55,21 +56,19 @@ class _Work:
     @property
     def region_space(self) -> int:
         """Bytes of the accumulators that a region takes."""
-        return to_bytes(self.nest.region_results[0], self.nest.product.sum_bits)
+        return self.nest.sum_bytes[0]
 
     @property
     def extra_space(self) -> int:
         """Bytes of the scratchpad that a region's further inputs take."""
-        return to_bytes(self.nest.region_results[0], self.nest.product.epilogue_bits)
+        return self.nest.extra_bytes[0]
 
     def loops(self, base: int, opened: int) -> tuple[int, int, int]:
         """Depths in a stream of those of the m, n, k loops that are among the first `opened`."""
-        depths = []
-        for axis in (M, N, K):
-            position = self.nest.position(axis)
-            depths.append(base + position if 0 <= position < opened else -1)
-        return depths[0], depths[1], depths[2]
+        m, n, k = (base + position if 0 <= position < opened else -1 for position in self.nest.positions)
+        return m, n, k
 
+    @cached_property
     def left_steps(self) -> RowSteps:
         """How tiles take the left operand's rows."""
         if self.left is None or not self.left.by_rows or not self.nest.rows_in_order:
@@ -167,57 +166,54 @@ def _write_loads(work: _Work) -> None:
     if p.right_in_memory and work.right:
         waits.append((work.right.token, work.right.rows))
     s.sync(stream, waits=waits)
-    steps = work.left_steps()
+    steps = work.left_steps
     if p.left_in_memory and work.left:
         s.sync(stream, waits=[(work.left.token, steps.before if steps.in_order else steps.total)])
+
+    tiles = list(_tile_loads(work))
 
     def body(level: int) -> None:
         if level == 1 and p.left_in_memory and work.left and steps.in_order:
             s.sync(stream, waits=[(work.left.token, steps.amounts())], loops=(base, -1, -1))
-        tiles = (
-            (
-                work.left_ready,
-                nest.left,
-                work.segment.sources[0].place,
-                nest.left_bytes,
-                nest.left_runs,
-                nest.left_space,
-            ),
-            # Weights lie in memory tile by tile, in the order in which they are loaded.
-            (
-                work.right_ready,
-                nest.right,
-                work.right_place,
-                nest.right_bytes,
-                nest.right_bytes if work.segment.operator.weights else nest.right_runs,
-                nest.right_bytes[0],
-            ),
-            (
-                work.extra_ready,
-                nest.region,
-                Place.MEMORY,
-                _region_bytes(nest, p.epilogue_bits),
-                nest.region_runs(p.epilogue_bits),
-                work.extra_space,
-            ),
-        )
-        for ready, at, place, count, runs, space in tiles:
-            if ready is not None and at == level:
+        for tile in tiles:
+            if tile.level == level:
                 s.transfer(
                     stream,
-                    place,
-                    count,
-                    run=runs,
-                    waits=[(s.tile_space, space)],
-                    posts=[(ready, 1)],
+                    tile.place,
+                    tile.moved,
+                    run=tile.runs,
+                    waits=[(s.tile_space, tile.space)],
+                    posts=[(tile.ready, 1)],
                     loops=work.loops(base, level),
                 )
 
     _nested(stream, nest, len(nest.loops), body, _nothing)
 
 
-def _region_bytes(nest: Nest, bits: float) -> list[int]:
-    return [to_bytes(results, bits) for results in nest.region_results]
+class _TileLoad(NamedTuple):
+    """What is loaded inside the first `level` loops: token given, bytes and contiguous bytes, space taken."""
+
+    level: int
+    ready: int
+    place: Place
+    moved: tuple[int, ...]
+    runs: tuple[int, ...]
+    space: int
+
+
+def _tile_loads(work: _Work) -> Iterator[_TileLoad]:
+    nest, segment = work.nest, work.segment
+    if work.left_ready is not None:
+        place = segment.sources[0].place
+        yield _TileLoad(nest.left, work.left_ready, place, nest.left_bytes, nest.left_runs, nest.left_space)
+    if work.right_ready is not None:
+        size = nest.right_bytes
+        # Weights lie in memory tile by tile, in the order in which they are loaded.
+        runs = size if segment.operator.weights else nest.right_runs
+        yield _TileLoad(nest.right, work.right_ready, work.right_place, size, runs, size[0])
+    if work.extra_ready is not None:
+        size, runs = nest.extra_bytes, nest.extra_runs
+        yield _TileLoad(nest.region, work.extra_ready, Place.MEMORY, size, runs, size[0])
 
 
 @lru_cache(maxsize=4096)
@@ -230,10 +226,11 @@ def _tile_amounts(
 ) -> tuple[Sequence[int], Sequence[int], Charges]:
     """Return ticks on the matrix unit, ticks from then to the result, and events of a tile, by variant."""
     g = np.full(VARIANTS, groups)
-    m, n, k = np.array(sizes).T
-    interval, result, accesses = interval_cycles(p, unit, ports, GemmTiles(g, m, n, k))
+    m, n, k = np.ascontiguousarray(np.array(sizes, dtype=np.int64).T)
+    tiles = GemmTiles(g, m * p.row_scale, n, k * p.depth_scale)
+    interval, result, accesses = interval_cycles(unit, ports, p.bits, tiles)
     peak = unit.model.peak_macs_per_cycle(unit.spec)
-    macs = (g * m * p.row_scale * n * k * p.depth_scale).tolist()
+    macs = (tiles.g * tiles.m * n * tiles.k).tolist()
     charges = {
         "executed_macs": macs,
         "matrix_macs": macs,
@@ -252,7 +249,7 @@ def _write_tiles(work: _Work) -> None:
     ticks, result, charges = _tile_amounts(
         p, nest.tiling.groups, nest.tile_sizes, s.machine.matrix_key, s.machine.ports
     )
-    steps = work.left_steps()
+    steps = work.left_steps
     waits: list[Wait] = []
     if not (p.left_in_memory or p.right_in_memory):
         waits += [(edge.token, edge.rows) for edge in work.orders]
@@ -300,13 +297,11 @@ def _write_tiles(work: _Work) -> None:
         if level < innermost:
             s.sync(stream, posts=[*releases(level), *(region_posts if nest.region == level else [])])
         if keeps and nest.region == level:
-            moved = _region_bytes(nest, p.output_bits)
-            sums = _region_bytes(nest, p.sum_bits)
             s.task(
                 stream,
                 -1,
                 0,
-                {"accumulator_read_bytes": sums, "scratchpad_write_bytes": moved},
+                {"accumulator_read_bytes": nest.sum_bytes, "scratchpad_write_bytes": nest.output_bytes},
                 loops=work.loops(base, level),
             )
         if keeps:
@@ -328,9 +323,9 @@ def _write_epilogue(work: _Work) -> None:
     on_chip = sum(source.tensor.bytes for source in work.segment.extra_sources if source.place is Place.CHIP)
     extra_bits = p.epilogue_bits + on_chip * 8 / max(1, nest.product.groups * p.rows * p.row_scale * p.columns)
     charges = vector_charges(vector_work) | {
-        "accumulator_read_bytes": _region_bytes(nest, p.sum_bits),
-        "scratchpad_read_bytes": _region_bytes(nest, extra_bits),
-        "scratchpad_write_bytes": _region_bytes(nest, p.output_bits),
+        "accumulator_read_bytes": nest.sum_bytes,
+        "scratchpad_read_bytes": nest.region_bytes(extra_bits),
+        "scratchpad_write_bytes": nest.output_bytes,
     }
     waits: list[Wait] = [(work.region_ready, 1)]
     if work.extra_ready is not None:
@@ -372,9 +367,9 @@ def _write_stores(work: _Work) -> None:
             s.transfer(
                 stream,
                 work.segment.place,
-                _region_bytes(nest, nest.product.output_bits),
+                nest.output_bytes,
                 write=True,
-                run=nest.region_runs(nest.product.output_bits),
+                run=nest.output_runs,
                 waits=[(ready, 1)],
                 posts=[(s.sum_space, work.region_space)],
                 loops=work.loops(base, level),

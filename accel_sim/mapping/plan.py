@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
+from accel_sim.config.identity import Same
 from accel_sim.mapping.machine import Machine
 from accel_sim.mapping.pim_vector import always_in_banks
 from accel_sim.workload.graph import Block
@@ -120,20 +122,57 @@ class BlockPlan:
 
 
 def plan_blocks(blocks: Iterable[Block], machine: Machine) -> tuple[BlockPlan, ...]:
-    """Return a plan of every block. Tensors between blocks stay on chip if every block has room for them."""
-    blocks = tuple(blocks)
-    kept = [_keep(block, machine, carried=True) for block in blocks]
-    carried = all({block.input, block.output} <= keep for block, (keep, _) in zip(blocks, kept, strict=True))
+    """Return a plan of every block. Tensors between blocks stay on chip if every block has room for them.
+
+    Equal choices give the same objects, so that what is known of a segment is known by its identity.
+    """
+    limit = int(machine.policy.resident_fraction * machine.tile_bytes)
+    fuses = machine.policy.fuse_epilogues and machine.vector is not None
+    same = tuple(Same(block) for block in blocks)
+    banked = tuple(_banked(block.value, machine) for block in same)
+    return _plan(same, banked, limit, fuses, machine.link is not None)
+
+
+def _banked(block: Block, machine: Machine) -> frozenset[str]:
+    """Return the names of the operators that run in the memory's banks whatever their operands' places."""
+    if machine.pim is None:
+        return frozenset()
+    return frozenset(op.name for op in block.operators if always_in_banks(op, machine))
+
+
+Fused = tuple[tuple[Operator, tuple[Operator, ...]], ...]
+
+
+@lru_cache(maxsize=1024)
+def _plan(
+    blocks: tuple[Same[Block], ...],
+    banked: tuple[frozenset[str], ...],
+    limit: int,
+    fuses: bool,
+    linked: bool,
+) -> tuple[BlockPlan, ...]:
+    """Return the plan of blocks.
+
+    banked: names of each block's operators that run in the banks. limit: bytes of activations on the chip.
+    fuses: whether products take epilogues. linked: what enters and leaves passes a link.
+    """
+    pairs = tuple(zip(blocks, banked, strict=True))
+    kept = [_keep(block, names, limit, fuses, carried=True) for block, names in pairs]
+    carried = all(
+        {block.value.input, block.value.output} <= keep for block, (keep, _) in zip(blocks, kept, strict=True)
+    )
     if not carried:
-        kept = [_keep(block, machine, carried=False) for block in blocks]
+        kept = [_keep(block, names, limit, fuses, carried=False) for block, names in pairs]
     return tuple(
-        BlockPlan(block, _segments(block, machine, keep), resident)
+        BlockPlan(block.value, _segments(block, fuses, linked, keep), resident)
         for block, (keep, resident) in zip(blocks, kept, strict=True)
     )
 
 
-def _fused(block: Block, machine: Machine) -> list[tuple[Operator, tuple[Operator, ...]]]:
-    """Return operators with their epilogues."""
+@lru_cache(maxsize=1024)
+def _fused(same: Same[Block], fuses: bool) -> Fused:
+    """Return operators with their epilogues, which are empty unless `fuses`."""
+    block = same.value
     readers: dict[str, list[Operator]] = {}
     for op in block.operators:
         for name in {tensor.name for tensor in op.inputs}:
@@ -145,7 +184,7 @@ def _fused(block: Block, machine: Machine) -> list[tuple[Operator, tuple[Operato
         if op.name in taken:
             continue
         epilogue: list[Operator] = []
-        if isinstance(op, Gemm | Conv2d) and machine.policy.fuse_epilogues and machine.vector is not None:
+        if isinstance(op, Gemm | Conv2d) and fuses:
             output = op.output
             while True:
                 following = readers.get(output.name, [])
@@ -162,7 +201,7 @@ def _fused(block: Block, machine: Machine) -> list[tuple[Operator, tuple[Operato
                 output = follower.output
         taken.update(follower.name for follower in epilogue)
         groups.append((op, tuple(epilogue)))
-    return groups
+    return tuple(groups)
 
 
 def _same_results(output: Tensor, follower: Elementwise) -> bool:
@@ -174,9 +213,11 @@ def _final(op: Operator, epilogue: tuple[Operator, ...]) -> Tensor:
     return (epilogue[-1] if epilogue else op).output
 
 
-def _keep(block: Block, machine: Machine, carried: bool) -> tuple[frozenset[str], int]:
+def _keep(
+    same: Same[Block], banked: frozenset[str], limit: int, fuses: bool, carried: bool
+) -> tuple[frozenset[str], int]:
     """Return the names of activations that stay on chip, and the most bytes they take together."""
-    groups = _fused(block, machine)
+    block, groups = same.value, _fused(same, fuses)
     count = len(groups)
     first: dict[str, int] = {}
     last: dict[str, int] = {}
@@ -196,10 +237,9 @@ def _keep(block: Block, machine: Machine, carried: bool) -> tuple[frozenset[str]
                 last[tensor.name] = index
                 size[tensor.name] = max(size[tensor.name], tensor.bytes)
     borders = {block.input, block.output}
-    in_banks = _between_kernels(groups, machine)
+    in_banks = _between_kernels(groups, banked)
     names = [name for name in first if (carried or name not in borders) and name not in in_banks]
     names.sort(key=lambda name: (name not in borders, size[name], first[name]))
-    limit = int(machine.policy.resident_fraction * machine.tile_bytes)
     live = [0] * max(1, count)
     keep: set[str] = set()
     for name in names:
@@ -213,18 +253,18 @@ def _keep(block: Block, machine: Machine, carried: bool) -> tuple[frozenset[str]
     return frozenset(keep), max(live)
 
 
-def _between_kernels(groups: list[tuple[Operator, tuple[Operator, ...]]], machine: Machine) -> frozenset[str]:
+def _between_kernels(groups: Fused, banked: frozenset[str]) -> frozenset[str]:
     """Return the tensors that kernels in the banks leave for other kernels there, and for nothing else."""
-    made = {op.output.name for op, _ in groups if always_in_banks(op, machine)}
+    made = {op.output.name for op, _ in groups if op.name in banked}
     if not made:
         return frozenset()
-    read = {tensor.name for op, _ in groups for tensor in op.inputs if always_in_banks(op, machine)}
+    read = {tensor.name for op, _ in groups for tensor in op.inputs if op.name in banked}
     elsewhere = {
         tensor.name
         for op, epilogue in groups
         for each in (op, *epilogue)
         for tensor in each.inputs
-        if not always_in_banks(each, machine)
+        if each.name not in banked
     }
     return frozenset(made & read - elsewhere)
 
@@ -238,13 +278,14 @@ def _cached_before(op: Operator, tensor: Tensor) -> bool:
     return tensor.residency is Residency.KV_CACHE and isinstance(op, Attention) and op.query_length < op.context
 
 
-def _segments(block: Block, machine: Machine, keep: frozenset[str]) -> tuple[Segment, ...]:
-    groups = _fused(block, machine)
+@lru_cache(maxsize=4096)
+def _segments(same: Same[Block], fuses: bool, linked: bool, keep: frozenset[str]) -> tuple[Segment, ...]:
+    block, groups = same.value, _fused(same, fuses)
     maker = {_final(op, epilogue).name: index for index, (op, epilogue) in enumerate(groups)}
 
     def place(tensor: Tensor) -> Place:
         if tensor.residency is Residency.IO:
-            return Place.LINK if machine.link else Place.MEMORY
+            return Place.LINK if linked else Place.MEMORY
         if tensor.residency is Residency.ACTIVATION and tensor.name in keep:
             return Place.CHIP
         return Place.MEMORY

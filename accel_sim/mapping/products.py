@@ -9,10 +9,11 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from accel_sim.config.errors import InputError, RunError
+from accel_sim.config.identity import Same
 from accel_sim.engine.program import VARIANTS
 from accel_sim.mapping.machine import LARGEST_AMOUNT, TICKS_PER_CYCLE, Machine
 from accel_sim.mapping.plan import Place, Segment
-from accel_sim.mapping.tiling import K, M, N, Product, Tiling, require, search
+from accel_sim.mapping.tiling import Found, K, M, N, Product, Tiling, require, search
 from accel_sim.workload.operators import Conv2d, Gemm
 from accel_sim.workload.tensors import Tensor
 
@@ -30,6 +31,15 @@ def product_of(segment: Segment, machine: Machine) -> Product:
     left = segment.sources[0]
     right = op.weights[0] if op.weights else op.inputs[1]
     check_formats(machine, op.name, left.tensor, right)
+    return _product(Same(segment), float(machine.sum_bits))
+
+
+@lru_cache(maxsize=4096)
+def _product(same: Same[Segment], sum_bits: float) -> Product:
+    segment, op = same.value, same.value.operator
+    assert isinstance(op, Gemm | Conv2d)
+    left = segment.sources[0]
+    right = op.weights[0] if op.weights else op.inputs[1]
     results = op.batch * op.m * op.n if isinstance(op, Gemm) else _conv_results(op)
     extra_bytes = sum(s.tensor.bytes for s in segment.extra_sources if s.place is not Place.CHIP)
     extra_bytes += sum(weight.bytes for o in segment.epilogue for weight in o.weights)
@@ -40,7 +50,7 @@ def product_of(segment: Segment, machine: Machine) -> Product:
         right_bits=stored_bits(right),
         # An epilogue that merges halves writes fewer values than the product has.
         output_bits=segment.output.bytes * 8 / results,
-        sum_bits=float(machine.sum_bits),
+        sum_bits=sum_bits,
         left_in_memory=left.place is not Place.CHIP,
         right_in_memory=bool(op.weights) or segment.sources[1].place is not Place.CHIP,
         output_in_memory=segment.place is not Place.CHIP,
@@ -158,9 +168,16 @@ class Nest:
     right: int
     region: int
 
+    @cached_property
+    def positions(self) -> tuple[int, int, int]:
+        """Index of the m, n and k loops, -1 of one that is not there."""
+        axes = [axis for axis, _ in self.loops]
+        m, n, k = (axes.index(axis) if axis in axes else -1 for axis in (M, N, K))
+        return m, n, k
+
     def position(self, axis: int) -> int:
         """Return the index of an axis's loop, -1 if it has none."""
-        return next((i for i, (a, _) in enumerate(self.loops) if a == axis), -1)
+        return self.positions[axis]
 
     @property
     def rows_in_order(self) -> bool:
@@ -234,6 +251,35 @@ class Nest:
             for (_, _, k), size in zip(self.tile_sizes, self.right_bytes, strict=True)
         )
 
+    @cached_property
+    def output_bytes(self) -> tuple[int, ...]:
+        """Bytes of a region's results by variant, as they are written."""
+        return self.region_bytes(self.product.output_bits)
+
+    @cached_property
+    def output_runs(self) -> tuple[int, ...]:
+        """Contiguous bytes of a region's results by variant, as they are written."""
+        return self.region_runs(self.product.output_bits)
+
+    @cached_property
+    def sum_bytes(self) -> tuple[int, ...]:
+        """Bytes of the accumulators that a region takes, by variant."""
+        return self.region_bytes(self.product.sum_bits)
+
+    @cached_property
+    def extra_bytes(self) -> tuple[int, ...]:
+        """Bytes of a region's further inputs by variant."""
+        return self.region_bytes(self.product.epilogue_bits)
+
+    @cached_property
+    def extra_runs(self) -> tuple[int, ...]:
+        """Contiguous bytes of a region's further inputs by variant."""
+        return self.region_runs(self.product.epilogue_bits)
+
+    def region_bytes(self, bits: float) -> tuple[int, ...]:
+        """Bytes of a region's results of `bits` each, by variant."""
+        return tuple(to_bytes(results, bits) for results in self.region_results)
+
     def region_runs(self, bits: float) -> tuple[int, ...]:
         """Contiguous bytes of a region's results of `bits` each: of a row, or all if rows are whole."""
         inside = {axis for axis, _ in self.loops[self.region :]}
@@ -256,6 +302,7 @@ def to_bytes(elements: int, bits: float) -> int:
     return -(-int(exact) // 8) if exact == int(exact) else int(exact // 8) + 1
 
 
+@lru_cache(maxsize=4096)
 def nest_of(product: Product, tiling: Tiling) -> Nest:
     """Return the loop nest of a tiling."""
     trips = tiling.trips(product)
@@ -274,13 +321,19 @@ def nest_of(product: Product, tiling: Tiling) -> Nest:
 
 
 def best_nest(product: Product, name: str, machine: Machine, tile_bytes: int) -> Nest:
-    """Return the loop nest of the best tiling.
+    """Return the loop nest of the best tiling; see `best_tiling`."""
+    return nest_of(product, best_tiling(product, name, machine, tile_bytes).tiling)
+
+
+def best_tiling(product: Product, name: str, machine: Machine, tile_bytes: int) -> Found:
+    """Return the best tiling and its expected time.
 
     Raises:
         RunError: no tile fits the buffers, or one has more accesses than can be counted; `name` is the operator
             to name.
     """
-    tiling = require(search(product, machine, tile_bytes), name, machine, tile_bytes)
+    found = require(search(product, machine, tile_bytes), name, machine, tile_bytes)
+    tiling = found.tiling
     m, n, k = tiling.sizes
     macs = tiling.groups * m * product.row_scale * n * k * product.depth_scale
     accesses = macs * max(product.left_bits + product.right_bits, product.sum_bits) / 8
@@ -289,4 +342,4 @@ def best_nest(product: Product, name: str, machine: Machine, tile_bytes: int) ->
             f"{machine.design.document.source}: a tile of '{name}' with {macs:.3g} multiply-accumulates is too "
             "large to count; its buffers are larger than any"
         )
-    return nest_of(product, tiling)
+    return found

@@ -57,10 +57,24 @@ class Floor:
 
 
 def floor(op: Operator, machine: Machine) -> Floor:
-    """Return the least work of one execution of an operator."""
-    io = Place.LINK if machine.link else Place.MEMORY
+    """Return the least work of one execution of an operator.
+
+    One that banks or chip may run holds the memory for the shorter of the two; neither's work is compulsory.
+    """
+    least = least_work(op, machine.link is not None, in_banks(op, machine))
+    if not has_kernel(op, machine):
+        return least
+    ticks = min(least_bank_ticks(op, machine), least.memory_bytes * machine.memory.ticks_per_byte)
+    return Floor(least.macs + least.bank_macs, 0, 0, 0, least.link_bytes, {}, ticks)
+
+
+def least_work(op: Operator, linked: bool, stays: bool) -> Floor:
+    """Return the least work of one execution of an operator that can run in one place only.
+
+    linked: what enters and leaves the model passes a link. stays: the operator runs where its large operand is.
+    """
+    io = Place.LINK if linked else Place.MEMORY
     read = write = link = 0
-    stays = in_banks(op, machine)
     for tensor in op.inputs:
         if tensor.residency is Residency.IO and io is Place.LINK:
             link += _touched_bytes(op, tensor)
@@ -77,10 +91,6 @@ def floor(op: Operator, machine: Machine) -> Floor:
     elif op.output.residency is Residency.IO:
         write, link = (write, link + op.output.bytes) if io is Place.LINK else (write + op.output.bytes, link)
     dense = macs(op)
-    if has_kernel(op, machine):
-        # Banks or chip: the memory is held for the shorter of the two, and neither's work is compulsory.
-        ticks = min(least_bank_ticks(op, machine), (read + write) * machine.memory.ticks_per_byte)
-        return Floor(dense, 0, 0, 0, link, {}, ticks)
     return Floor(0 if stays else dense, dense if stays else 0, read, write, link, _operations(op))
 
 

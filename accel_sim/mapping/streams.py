@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from accel_sim.engine.program import VARIANTS, Amount, ProgramBuilder, Stream
+from accel_sim.engine.program import NO_LOOPS, VARIANTS, Amount, ProgramBuilder, Stream
 from accel_sim.hardware.events import EVENT_INDEX
-from accel_sim.mapping.machine import TICKS_PER_CYCLE, Channel, Machine
+from accel_sim.mapping.machine import TICKS_PER_CYCLE, Channel, LanesKey, Machine
 from accel_sim.mapping.plan import Place
 
 # Events of a memory's commands: bursts read and written, rows opened, rows kept open.
@@ -34,11 +35,12 @@ class Streams:
         builder: collects the program.
         tile_bytes: scratchpad bytes that tiles may take, activations kept on chip being set aside.
         tag: number of the segment being written.
-        charges: (task, counter, amounts by variant) of every event counted.
         bank_rows: rows of each bank of a memory that computes that weights and cache leave free.
         bank_layouts: how tensors lie that kernels left in the banks, by name.
-        transfers: (task, whether it writes, bytes, contiguous bytes, by variant) of every use of the memory.
-        durations: (task, tag, longest time with its result on the way) of every task with a duration or events.
+        charges: (task, tag, counter) of every event counted.
+        charged: how many of each there are in an execution, by variant, one after the other.
+        transfers: (task, tag, whether it writes, bytes, contiguous bytes) of every use of the memory, the bytes
+            by variant.
     """
 
     machine: Machine
@@ -47,9 +49,10 @@ class Streams:
     tag: int = 0
     bank_rows: int = 0
     bank_layouts: dict[str, str] = field(default_factory=dict)
-    charges: list[tuple[int, int, Sequence[int]]] = field(default_factory=list)
-    durations: list[tuple[int, int, int]] = field(default_factory=list)
-    transfers: list[tuple[int, bool, Sequence[int], Sequence[int]]] = field(default_factory=list)
+    charges: list[tuple[int, int, int]] = field(default_factory=list)
+    charged: list[int] = field(default_factory=list)
+    transfers: list[tuple[int, int, bool, Sequence[int], Sequence[int]]] = field(default_factory=list)
+    _service: dict[tuple[Place, bool, int, int], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         b, machine = self.builder, self.machine
@@ -88,10 +91,9 @@ class Streams:
     ) -> int:
         """Append a task of the present segment with the events it is charged."""
         number = self.builder.task(stream, resource, ticks, result, tag=self.tag, **details)
-        longest = max(_variants(ticks)) + max(0, *_variants(result))
-        self.durations.append((number, self.tag, longest))
         for name, amount in charges.items():
-            self.charges.append((number, EVENT_INDEX[name], _variants(amount)))
+            self.charges.append((number, self.tag, EVENT_INDEX[name]))
+            self.charged += (amount,) * VARIANTS if isinstance(amount, int) else amount
         return number
 
     def sync(
@@ -111,7 +113,7 @@ class Streams:
         run: Amount | None = None,
         waits: Sequence[Wait] = (),
         posts: Sequence[Wait] = (),
-        loops: tuple[int, int, int] = (-1, -1, -1),
+        loops: tuple[int, int, int] = NO_LOOPS,
         mark: bool = False,
     ) -> int:
         """Append a transfer of `count` bytes between scratchpad and memory or link.
@@ -119,8 +121,6 @@ class Streams:
         run: bytes that follow one another in memory before the next address; None where all of them do.
         """
         pipe, channel = self.channel(place)
-        counts = _variants(count)
-        runs = counts if run is None else _variants(run)
         side = "scratchpad_read_bytes" if write else "scratchpad_write_bytes"
         if place is Place.LINK:
             outside = "link_bytes"
@@ -129,8 +129,8 @@ class Streams:
         number = self.task(
             stream,
             pipe,
-            [channel.ticks(c, r, write) for c, r in zip(counts, runs, strict=True)],
-            {outside: counts, side: counts},
+            self._service_ticks(place, write, count, count if run is None else run),
+            {outside: count, side: count},
             result=channel.latency_ticks,
             waits=waits,
             posts=posts,
@@ -138,24 +138,39 @@ class Streams:
             mark=mark,
         )
         if place is not Place.LINK:
-            self.transfers.append((number, write, counts, runs))
+            counts = _variants(count)
+            runs = counts if run is None else _variants(run)
+            self.transfers.append((number, self.tag, write, counts, runs))
         return number
 
     def charge_commands(self) -> None:
         """Charge all transfers to and from a memory the commands that they take, if those have prices."""
         if self.machine.memory.traffic is None or not self.transfers:
             return
-        tasks, writes, counts, runs = zip(*self.transfers, strict=True)
+        tasks, tags, writes, counts, runs = zip(*self.transfers, strict=True)
         asked = self.machine.memory.traffic(np.array(counts), np.array(runs), np.array(writes)[:, np.newaxis])
-        bursts = asked.bursts.tolist()
-        for task, write, amounts in zip(tasks, writes, bursts, strict=True):
-            self.charges.append((task, BURSTS[write], amounts))
+        self.charges += [
+            (task, tag, BURSTS[write]) for task, tag, write in zip(tasks, tags, writes, strict=True)
+        ]
+        self.charged += asked.bursts.ravel().tolist()
         for event, joules in ((ACTIVATE, asked.activate_j), (OPEN, asked.open_j)):
             if joules.any():
-                picojoules = np.rint(joules * 1e12).astype(np.int64).tolist()
-                self.charges += [
-                    (task, event, amounts) for task, amounts in zip(tasks, picojoules, strict=True)
-                ]
+                self.charges += [(task, tag, event) for task, tag in zip(tasks, tags, strict=True)]
+                self.charged += np.rint(joules * 1e12).astype(np.int64).ravel().tolist()
+
+    def _service_ticks(self, place: Place, write: bool, count: Amount, run: Amount) -> Amount:
+        """Return for how long a transfer holds its channel, by variant unless they are alike."""
+        if isinstance(count, int) and isinstance(run, int):
+            return self._one_service(place, write, count, run)
+        pairs = zip(_variants(count), _variants(run), strict=True)
+        return [self._one_service(place, write, c, r) for c, r in pairs]
+
+    def _one_service(self, place: Place, write: bool, count: int, run: int) -> int:
+        key = (place, write, count, run)
+        ticks = self._service.get(key)
+        if ticks is None:
+            ticks = self._service[key] = self.channel(place)[1].ticks(count, run, write)
+        return ticks
 
     def vector_ticks(self, work: VectorWork) -> list[int]:
         """Return the vector unit's time for work done one after the other, in each variant."""
@@ -163,25 +178,52 @@ class Streams:
 
     def vector_cycles(self, work: VectorWork) -> list[int]:
         """Return the vector unit's cycles for work done one after the other, in each variant."""
-        if self.machine.vector is None or not work:
-            return [0] * VARIANTS
-        model, spec = self.machine.vector_model, self.machine.vector.spec
-        cycles = [model.cycles(spec, operations, np.array(counts)) for operations, counts in work if operations]
-        if not cycles:
-            return [0] * len(work[0][1])
-        totals: list[int] = np.stack(cycles).sum(axis=0).tolist()
-        return totals
+        return lane_cycles(self.machine.lanes_key, work)
 
 
-def vector_charges(work: VectorWork) -> dict[str, list[int]]:
+def lane_cycles(lanes: LanesKey | None, work: VectorWork) -> list[int]:
+    """Return a vector unit's cycles for work done one after the other, in each variant; none without a unit."""
+    if lanes is None or not work:
+        return [0] * VARIANTS
+    return list(_lane_cycles(lanes, _frozen(work)))
+
+
+def vector_charges(work: VectorWork) -> dict[str, Sequence[int]]:
     """Return the events of vector work, in each variant."""
-    charges: dict[str, list[int]] = {}
+    return dict(_vector_charges(_frozen(work)))
+
+
+FrozenWork = tuple[tuple[tuple[tuple[str, float], ...], tuple[int, ...]], ...]
+
+
+def _frozen(work: VectorWork) -> FrozenWork:
+    """Return vector work as a key."""
+    return tuple((tuple(operations.items()), tuple(counts)) for operations, counts in work)
+
+
+@lru_cache(maxsize=4096)
+def _lane_cycles(lanes: LanesKey, work: FrozenWork) -> tuple[int, ...]:
+    # Variants that are alike are priced once.
+    variants = list(zip(*(counts for _, counts in work), strict=True))
+    distinct = list(dict.fromkeys(variants))
+    totals = np.zeros(len(distinct), dtype=np.int64)
+    for (operations, _), counts in zip(work, zip(*distinct, strict=True), strict=True):
+        if operations:
+            totals += lanes.model.cycles(lanes.part.spec, dict(operations), np.array(counts))
+    cycles = dict(zip(distinct, totals.tolist(), strict=True))
+    return tuple(cycles[variant] for variant in variants)
+
+
+@lru_cache(maxsize=4096)
+def _vector_charges(work: FrozenWork) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    charges: dict[str, tuple[int, ...]] = {}
     for operations, counts in work:
-        for name, per_element in operations.items():
-            events = [round(per_element * count) for count in counts]
+        for name, per_element in operations:
+            events = tuple(round(per_element * count) for count in counts)
             known = charges.get(f"vector_{name}")
-            charges[f"vector_{name}"] = [a + b for a, b in zip(known, events, strict=True)] if known else events
-    return charges
+            total = tuple(a + b for a, b in zip(known, events, strict=True)) if known else events
+            charges[f"vector_{name}"] = total
+    return tuple(charges.items())
 
 
 def cycles_to_ticks(cycles: int) -> int:

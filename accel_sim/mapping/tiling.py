@@ -14,16 +14,18 @@ fastest, those within half a percent of the least energy are kept, and of these 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from accel_sim.config.errors import RunError
 from accel_sim.hardware.component import GemmTiles
-from accel_sim.mapping.machine import TICKS_PER_CYCLE, Channel, Machine, UnitKey
+from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine, UnitKey
 from accel_sim.mapping.tile_sizes import candidate_sizes, group_sizes
-from accel_sim.mapping.tiling_kernels import choose, distinct_tiles, price_orders
+from accel_sim.mapping.tiling_kernels import choose, distinct_tiles, feed, fitting_tiles, price_orders
 
 M, N, K = 0, 1, 2
 ORDERS = ((M, N, K), (N, M, K), (M, K, N), (N, K, M), (K, M, N), (K, N, M))
@@ -72,6 +74,11 @@ class Product:
     epilogue_bits: float
     right_by_tile: bool = False
 
+    @property
+    def bits(self) -> tuple[float, float, float]:
+        """Bits of an element of the left operand, of the right one, of a partial sum."""
+        return self.left_bits, self.right_bits, self.sum_bits
+
     def left_rows(self, rows: int) -> int:
         """Input rows that a tile of `rows` units covers, halo included."""
         if rows > self.image_rows:
@@ -81,12 +88,11 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """A chosen tiling: sizes (g, m, n, k) in loop units and the order of m, n, k from outside to inside."""
+    """A tiling: sizes (g, m, n, k) in loop units and the order of m, n, k from outside to inside."""
 
     groups: int
     sizes: tuple[int, int, int]
     order: tuple[int, int, int]
-    estimate_ticks: float
 
     def trips(self, product: Product) -> tuple[int, int, int]:
         """Tiles along m, n and k."""
@@ -94,7 +100,15 @@ class Tiling:
         return tuple(-(-bound // size) for bound, size in zip(bounds, self.sizes, strict=True))  # type: ignore[return-value]
 
 
-def search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | None:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The tiling that a search chose, and the time expected of it."""
+
+    tiling: Tiling
+    estimate_ticks: float
+
+
+def search(product: Product, machine: Machine, tile_bytes: int) -> Found | None:
     """Return the best tiling of a product when `tile_bytes` of the scratchpad are free, None if none fits."""
     key = (product, tile_bytes)
     if key not in machine.memo:
@@ -102,131 +116,140 @@ def search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | None
     return machine.memo[key]
 
 
-def _search(product: Product, machine: Machine, tile_bytes: int) -> Tiling | None:
-    candidates = _candidates(
-        product,
-        machine.matrix_key,
-        machine.ports,
-        (tile_bytes, machine.accumulator_bytes),
-    )
-    if candidates is None:
+def _search(product: Product, machine: Machine, tile_bytes: int) -> Found | None:
+    tried = _candidates(product, machine.matrix_key, machine.ports, tile_bytes, machine.accumulator_bytes)
+    if tried is None:
         return None
-    sizes, interval, tiles, overlaps, count = candidates
-    times, energies = price_orders(
-        np.array([product.groups, product.rows, product.columns, product.depth]),
-        sizes,
-        interval,
-        tiles,
-        overlaps,
-        _totals(product),
-        _stretch(product, sizes, tiles, machine.memory),
-        np.array([product.left_in_memory, product.right_in_memory, product.output_in_memory]),
-        np.array([product.output_bits / product.sum_bits, product.epilogue_bits / product.sum_bits]),
-        np.array([tile_bytes, machine.accumulator_bytes], dtype=np.int64),
-        np.array([machine.memory.ticks_per_byte, machine.memory.latency_ticks]),
-        np.array([machine.memory_j_per_byte, machine.scratchpad_j_per_byte]),
-        _ORDERS,
-        float(TICKS_PER_CYCLE),
-    )
-    row, order = choose(times, energies, count, TOLERANCE)
+    slower = _slower(tried, machine)
+    arguments = (*tried.traffic, slower, *tried.bounds, machine.rates, _ORDERS, float(TICKS_PER_CYCLE))
+    times, energies = price_orders(*arguments)
+    row, order = choose(times, energies, tried.count, TOLERANCE)
     if row < 0:
         return None
-    g, m, n, k = (int(size) for size in sizes[:, row])
-    return Tiling(g, (m, n, k), ORDERS[order], float(times[row, order]))
+    g, m, n, k = tried.sizes[:, row].tolist()
+    return Found(Tiling(g, (m, n, k), ORDERS[order]), float(times[row, order]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """What a search needs of the candidates that fit; nothing here depends on the memory's rates.
+
+    Attributes:
+        traffic, bounds: arguments of `price_orders` from `bounds` to `runs`, and from `in_memory` to `limits`.
+        pieces: (operand, place, bytes of a row) of the sizes that cut rows into pieces.
+        places: of the longest axis.
+        sizes: int64[4, t], of g, m, n, k.
+        count: int64[t], how many tiles the product is cut into.
+    """
+
+    traffic: tuple[Any, ...]
+    bounds: tuple[Any, ...]
+    pieces: tuple[tuple[int, int, int], ...]
+    places: int
+    sizes: np.ndarray
+    count: np.ndarray
+
+
+@lru_cache(maxsize=256)
+def _candidates(
+    product: Product, unit: UnitKey, ports: tuple[int, int], tile_bytes: int, sum_bytes: int
+) -> _Candidates | None:
+    """Return the candidates of which one tile fits, priced on the matrix unit; None if there are none."""
+    shape, bits, in_memory, ratios, totals = _figures(product)
+    limits = np.array([tile_bytes, sum_bytes], dtype=np.int64)
+    gs, ms, ns, ks = _axes(product, unit.model.granule(unit.spec))
+    sizes, places, tiles, overlaps, count = fitting_tiles(
+        shape, bits, in_memory, limits, *(np.array(axis, dtype=np.int64) for axis in (gs, ms, ns, ks))
+    )
+    if not count.size:
+        return None
+    slots, distinct = distinct_tiles(shape[1:], sizes)
+    g, m, n, k = distinct
+    tiles_of_unit = GemmTiles(g, m * product.row_scale, n, k * product.depth_scale)
+    cycles = interval_cycles(unit, ports, product.bits, tiles_of_unit)[0]
+    runs = np.zeros((3, max(len(ns), len(ks))), dtype=np.int64)
+    pieces = _pieces(product, ns, ks)
+    for operand, place, run in pieces:
+        runs[operand, place] = run
+    return _Candidates(
+        traffic=(shape, sizes, slots, cycles, places, tiles, overlaps, totals, runs),
+        bounds=(in_memory, ratios, limits),
+        pieces=pieces,
+        places=runs.shape[1],
+        sizes=sizes,
+        count=count,
+    )
 
 
 @lru_cache(maxsize=1024)
-def _candidates(
-    product: Product, unit: UnitKey, ports: tuple[int, int], capacities: tuple[int, int]
-) -> tuple[np.ndarray, ...] | None:
-    """Return what a search needs of the candidates that fit, None if there are none.
+def _figures(product: Product) -> tuple[np.ndarray, ...]:
+    """Return a product for the kernels: shape, bits, in_memory, ratios and totals, as they describe them."""
+    p = product
+    shape = [
+        *(p.groups, p.rows, p.columns, p.depth, p.row_scale, p.depth_scale),
+        *(p.image_rows, p.row_stride, p.row_reach, p.input_rows, p.left_row_elements),
+    ]
+    return (
+        np.array(shape, dtype=np.int64),
+        np.array(p.bits),
+        np.array([p.left_in_memory, p.right_in_memory, p.output_in_memory]),
+        np.array([p.output_bits / p.sum_bits, p.epilogue_bits / p.sum_bits]),
+        _totals(p),
+    )
 
-    These are sizes int64[4, t], cycles float64[t, 8], tile bytes float64[3, t], `_overlaps` float64[t] and how
-    many tiles the product is cut into, int64[t].
 
-    Nothing here depends on the memory, so a sweep over it prices tiles once.
-    """
-    granule_m, granule_n, granule_k = unit.model.granule(unit.spec)
-    ms = candidate_sizes(product.rows, max(1, granule_m // product.row_scale))
+@lru_cache(maxsize=1024)
+def _axes(product: Product, granule: tuple[int, int, int]) -> tuple[Sequence[int], ...]:
+    """Return the sizes to try along g, m, n and k on a unit that tiles of `granule` fill."""
+    ms: Sequence[int] = candidate_sizes(product.rows, max(1, granule[0] // product.row_scale))
     if product.image_rows < product.rows:
         # A tile covers rows of one image, or whole images.
         inside = [m for m in range(1, product.image_rows + 1) if product.image_rows % m == 0]
         ms = sorted({*(m for m in ms if m % product.image_rows == 0), *inside})
-    ns = candidate_sizes(product.columns, granule_n)
-    ks = candidate_sizes(product.depth, max(1, granule_k // product.depth_scale))
-    axes = np.meshgrid(group_sizes(product.groups), ms, ns, ks, indexing="ij")
-    sizes = np.stack([axis.ravel() for axis in axes])
-    tiles = _tile_bytes(product, *sizes)
-    tile_bytes, sum_bytes = capacities
-    operands = tiles[0] * product.left_in_memory + tiles[1] * product.right_in_memory
-    fits = (operands <= tile_bytes) & (tiles[2] <= sum_bytes)
-    if not fits.any():
-        return None
-    sizes, tiles = np.ascontiguousarray(sizes[:, fits]), np.ascontiguousarray(tiles[:, fits])
-    g, m, n, k = sizes
-    count = (product.groups // g) * -(-product.rows // m) * -(-product.columns // n) * -(-product.depth // k)
-    return sizes, _intervals(product, unit, ports, sizes), tiles, _overlaps(product, m), count
+    ns = candidate_sizes(product.columns, granule[1])
+    ks = candidate_sizes(product.depth, max(1, granule[2] // product.depth_scale))
+    return group_sizes(product.groups), ms, ns, ks
 
 
 LEFT, RIGHT, OUTPUT = range(3)
 
 
-def _stretch(product: Product, sizes: np.ndarray, tiles: np.ndarray, memory: Channel) -> np.ndarray:
-    """Return float64[3, t], time of moving a tile's left, right and output over that of as many bytes in a row.
+def _pieces(product: Product, ns: Sequence[int], ks: Sequence[int]) -> tuple[tuple[int, int, int], ...]:
+    """Return (operand, place of the size, bytes of a row) of tiles without whole rows.
 
-    Operands lie row by row (the right one column by column): a tile without whole rows is moved in pieces,
-    unless it has only one. tiles: float64[3, t] bytes of left, right and partial sums.
+    Operands lie row by row (the right one column by column), so such a tile is moved in pieces.
     """
-    stretch = np.ones((3, sizes.shape[1]))
-    results = tiles[2] * (product.output_bits / product.sum_bits)
-    pieces = [
-        (LEFT, tiles[0], K, product.depth, product.left_row_elements * product.left_bits),
-        (OUTPUT, results, N, product.columns, product.output_bits),
+    rows = [
+        (LEFT, ks, product.depth, product.left_row_elements * product.left_bits),
+        (OUTPUT, ns, product.columns, product.output_bits),
     ]
     if not product.right_by_tile:
-        pieces.append((RIGHT, tiles[1], K, product.depth, product.depth_scale * product.right_bits))
-    for operand, moved, axis, whole, bits in pieces:
-        lengths, which = np.unique(sizes[1 + axis], return_inverse=True)
-        runs = (lengths * bits // 8).astype(np.int64)
-        slower = [
-            memory.stretch(run, operand == OUTPUT) if length < whole else 1.0
-            for length, run in zip(lengths.tolist(), runs.tolist(), strict=True)
-        ]
-        stretch[operand] = np.where(moved > runs[which], np.array(slower)[which], 1.0)
-    return stretch
+        rows.append((RIGHT, ks, product.depth, product.depth_scale * product.right_bits))
+    return tuple(
+        (operand, place, int(size * bits // 8))
+        for operand, sizes, whole, bits in rows
+        for place, size in enumerate(sizes)
+        if size < whole
+    )
 
 
-def require(tiling: Tiling | None, name: str, machine: Machine, tile_bytes: int) -> Tiling:
-    """Return the tiling, or raise the error that no tile of operator `name` fits the buffers."""
-    if tiling is None:
+def _slower(tried: _Candidates, machine: Machine) -> np.ndarray:
+    """Return float64[3, a], time of transfers in pieces over that of streams, by place of the size."""
+    slower = [[1.0] * tried.places for _ in range(3)]
+    for operand, place, run in tried.pieces:
+        slower[operand][place] = machine.memory.stretch(run, operand == OUTPUT)
+    return np.array(slower)
+
+
+def require(found: Found | None, name: str, machine: Machine, tile_bytes: int) -> Found:
+    """Return what was found, or raise the error that no tile of operator `name` fits the buffers."""
+    if found is None:
         raise RunError(
             f"{machine.design.document.source}: no tile of '{name}' fits: "
             f"{tile_bytes} bytes of '{machine.design.scratchpad.name}' are free for tiles and "
             f"{machine.accumulator_bytes} bytes hold partial sums; both must hold two tiles of the array's size"
         )
-    return tiling
-
-
-def _tile_bytes(product: Product, g: np.ndarray, m: np.ndarray, n: np.ndarray, k: np.ndarray) -> np.ndarray:
-    """Return float64[3, t], bytes of the left, right and partial-sum tiles, rounded up for each group."""
-    left = np.ceil(_left_rows(product, m) * product.left_row_elements * k * product.left_bits / 8)
-    right = np.ceil(k * product.depth_scale * n * product.right_bits / 8)
-    partial = np.ceil(m * product.row_scale * n * product.sum_bits / 8)
-    return g * np.stack((left, right, partial))
-
-
-def _overlaps(product: Product, m: np.ndarray) -> np.ndarray:
-    """Return float64[t], left rows of all tiles of m units over the rows touched at all: 1 without a halo."""
-    trips = -(-product.rows // m)
-    images = -(-product.rows // product.image_rows)
-    whole = max(1, images * product.input_rows)
-    rows = (trips - 1) * _left_rows(product, m) + _left_rows(product, product.rows - (trips - 1) * m)
-    return np.maximum(rows / whole, 1.0)
-
-
-def _left_rows(product: Product, m: np.ndarray) -> np.ndarray:
-    inside = np.minimum((m - 1) * product.row_stride + product.row_reach, product.input_rows)
-    return np.where(m > product.image_rows, -(-m // product.image_rows) * product.input_rows, inside)
+    return found
 
 
 def _totals(product: Product) -> np.ndarray:
@@ -238,32 +261,18 @@ def _totals(product: Product) -> np.ndarray:
     return product.groups * np.array([left, right, output])
 
 
-def _intervals(product: Product, unit: UnitKey, ports: tuple[int, int], candidates: np.ndarray) -> np.ndarray:
-    """Return float64[t, 8], cycles of each candidate's tiles by which of m, n, k is in its last iteration."""
-    bounds = np.array([product.rows, product.columns, product.depth])
-    slots, tiles = distinct_tiles(bounds, candidates)
-    cycles = interval_cycles(product, unit, ports, GemmTiles(*tiles))[0]
-    return cycles[slots].astype(np.float64)
-
-
 def interval_cycles(
-    product: Product, unit: UnitKey, ports: tuple[int, int], tiles: GemmTiles
+    unit: UnitKey, ports: tuple[int, int], bits: tuple[float, float, float], tiles: GemmTiles
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what tiles (in loop units) cost on the matrix unit with its buffers' ports (`Machine.ports`).
+    """Return what tiles cost on the matrix unit with its buffers' ports (`Machine.ports`).
+
+    bits: of an element of the left operand, of the right one, of a partial sum.
 
     Returns:
         interval: int64[t], cycles until the next tile can start: of the unit, or of the ports that feed it.
         result: int64[t], cycles until the last result can be read.
         accesses: int64[3, t], bytes read from the scratchpad, read from and written to the accumulators.
     """
-    price = unit.model.price(
-        unit.spec, GemmTiles(tiles.g, tiles.m * product.row_scale, tiles.n, tiles.k * product.depth_scale)
-    )
-    reads = np.ceil((price.a_reads * product.left_bits + price.b_reads * product.right_bits) / 8).astype(
-        np.int64
-    )
-    sum_reads = np.ceil(price.partial_reads * product.sum_bits / 8).astype(np.int64)
-    sum_writes = np.ceil(price.partial_writes * product.sum_bits / 8).astype(np.int64)
-    port_cycles = np.maximum(-(-reads // ports[0]), -(-np.maximum(sum_reads, sum_writes) // ports[1]))
-    stall = np.maximum(port_cycles - price.interval, 0)
-    return price.interval + stall, price.result + stall, np.stack((reads, sum_reads, sum_writes))
+    price = unit.model.price(unit.spec, tiles)
+    words = (price.a_reads, price.b_reads, price.partial_reads, price.partial_writes)
+    return feed(price.interval, price.result, *words, bits, ports)

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from accel_sim.config.errors import InputError, RunError
+from accel_sim.config.identity import Same
 from accel_sim.engine.program import VARIANTS, Stream
 from accel_sim.mapping.dependencies import Edge, RowSteps, row_steps
-from accel_sim.mapping.machine import TICKS_PER_CYCLE
+from accel_sim.mapping.machine import LanesKey
 from accel_sim.mapping.plan import Place, Segment, vector_shape
-from accel_sim.mapping.streams import Streams, VectorWork, Wait, cycles_to_ticks, vector_charges
+from accel_sim.mapping.streams import (
+    Charges,
+    Streams,
+    VectorWork,
+    Wait,
+    cycles_to_ticks,
+    lane_cycles,
+    vector_charges,
+)
 from accel_sim.mapping.tile_sizes import candidate_sizes
 from accel_sim.mapping.tiling import TOLERANCE
 from accel_sim.mapping.vector_work import RowWork, row_work
@@ -37,15 +47,14 @@ class RowTiling:
 
 @dataclass(frozen=True)
 class _Work:
-    """A vector segment while it is written; byte figures are for the whole operator.
+    """What a vector segment computes and moves, on whatever machine; byte figures are for the whole operator.
 
     Attributes:
-        loaded: bytes that come from memory, and from the link.
+        loaded: bytes that come from memory, and from the link; places that nothing comes from left out.
         on_chip: bytes read that never left the chip.
         stored: bytes written, wherever to.
     """
 
-    streams: Streams
     segment: Segment
     shape: tuple[int, int]
     row: RowWork
@@ -53,9 +62,23 @@ class _Work:
     on_chip: int
     stored: int
 
+    @cached_property
+    def loaded_bytes(self) -> int:
+        """Bytes that come from outside the chip."""
+        return sum(self.loaded.values())
+
+    @cached_property
+    def reads(self) -> int:
+        """How often the vector unit reads the inputs: in every pass over whole rows."""
+        return max(1, sum(1 for _, elements in self.row.passes if elements > 1))
+
     def share(self, total: int, rows: int) -> int:
         """Return the part of a total that belongs to `rows` rows, rounded up."""
         return -(-total * rows // self.shape[0])
+
+    def read_bytes(self, rows: int) -> int:
+        """Return the bytes the vector unit reads from the scratchpad for `rows` rows."""
+        return self.share(self.loaded_bytes + self.on_chip, rows) * self.reads
 
     def passes(self, sizes: Sequence[int], parts: int = 1) -> VectorWork:
         """Return the vector work of tiles of so many rows, each cut into `parts`."""
@@ -63,6 +86,24 @@ class _Work:
             (operations, [-(-round(elements * size) // parts) for size in sizes])
             for operations, elements in self.row.passes
         ]
+
+
+@lru_cache(maxsize=4096)
+def _work(same: Same[Segment]) -> _Work:
+    segment, op = same.value, same.value.operator
+    shape = vector_shape(op)
+    row = row_work(op, *shape)
+    loaded = {Place.MEMORY: 0, Place.LINK: 0}
+    on_chip = 0
+    for source in segment.sources:
+        if source.place is Place.CHIP:
+            on_chip += source.tensor.bytes
+        else:
+            loaded[source.place] += source.tensor.bytes
+    if isinstance(op, Embedding):
+        loaded[Place.MEMORY] += sum(table.format.bytes(op.tokens * table.shape[-1]) for table in row.looked_up)
+    loads = {place: total for place, total in loaded.items() if total}
+    return _Work(segment, shape, row, loads, on_chip, segment.output.bytes)
 
 
 def write_vector_segment(
@@ -73,17 +114,25 @@ def write_vector_segment(
     Raises:
         InputError: the operator computes and the design has no vector unit.
     """
-    work = _work(streams, segment)
-    tiling = _tile(work)
+    same, machine = Same(segment), streams.machine
+    work = _work(same)
+    if work.row.passes and machine.vector is None:
+        banks = f", and {machine.memory.name} has no kernel for it" if machine.pim is not None else ""
+        raise InputError(
+            f"{machine.design.document.source}: no component computes element by element, as "
+            f"'{segment.operator.name}' needs{banks}"
+        )
+    tiling = _tile(streams, work)
     rows = work.shape[0]
     trips = -(-rows // tiling.rows)
     last = rows - (trips - 1) * tiling.rows
-    sizes = [last if variant & 1 else tiling.rows for variant in range(VARIANTS)]
+    sizes = (tiling.rows, last) * (VARIANTS // 2)
     parts = tiling.chunks * tiling.reloads
+    port_bytes = machine.scratchpad_read_bytes_per_cycle
     builder = streams.builder
     ready = builder.token()
     done = builder.token()
-    loads = {place: total for place, total in work.loaded.items() if total}
+    loads = work.loaded
     space = sum(-(-work.share(total, tiling.rows) // tiling.chunks) for total in loads.values())
     off_chip = [bool(s.place is not Place.CHIP) for s in segment.sources]
     load_edges = [edge for edge, away in zip(reads, off_chip, strict=True) if edge and away]
@@ -145,12 +194,8 @@ def write_vector_segment(
     streams.task(
         stream,
         streams.vector_unit if work.row.passes else -1,
-        [cycles_to_ticks(cycles) for cycles in _cycles(work, sizes, parts)],
-        vector_charges(work.passes(sizes, parts))
-        | {
-            "scratchpad_read_bytes": [_read_bytes(work, size) // parts for size in sizes],
-            "scratchpad_write_bytes": [work.share(work.stored, size) // parts for size in sizes],
-        },
+        [cycles_to_ticks(c) for c in _cycles(same, machine.lanes_key, port_bytes, sizes, parts)],
+        _charges(same, sizes, parts),
         waits=[(ready, 1)] if loads else [],
         posts=[*(release if stays or once else ()), *(() if stays else ((done, 1),))],
         loops=(depth, -1, -1),
@@ -192,58 +237,47 @@ def _close(stream: Stream, inner: bool, outer: bool) -> None:
         stream.end()
 
 
-def _work(streams: Streams, segment: Segment) -> _Work:
-    op, machine = segment.operator, streams.machine
-    shape = vector_shape(op)
-    row = row_work(op, *shape)
-    if row.passes and machine.vector is None:
-        banks = f", and {machine.memory.name} has no kernel for it" if machine.pim is not None else ""
-        raise InputError(
-            f"{machine.design.document.source}: no component computes element by element, as '{op.name}' "
-            f"needs{banks}"
-        )
-    loaded = {Place.MEMORY: 0, Place.LINK: 0}
-    on_chip = 0
-    for source in segment.sources:
-        if source.place is Place.CHIP:
-            on_chip += source.tensor.bytes
-        else:
-            loaded[source.place] += source.tensor.bytes
-    if isinstance(op, Embedding):
-        loaded[Place.MEMORY] += sum(table.format.bytes(op.tokens * table.shape[-1]) for table in row.looked_up)
-    return _Work(streams, segment, shape, row, loaded, on_chip, segment.output.bytes)
+@lru_cache(maxsize=4096)
+def _cycles(
+    same: Same[Segment], lanes: LanesKey | None, port_bytes: int, sizes: tuple[int, ...], parts: int = 1
+) -> tuple[int, ...]:
+    """Return the cycles of tiles of so many rows, or parts of them: of the lanes or the ports that feed them.
 
-
-def _read_bytes(work: _Work, rows: int) -> int:
-    """Bytes the vector unit reads from the scratchpad for `rows` rows: the inputs once for every pass."""
-    once = work.share(sum(work.loaded.values()) + work.on_chip, rows)
-    return once * max(1, sum(1 for _, elements in work.row.passes if elements > 1))
-
-
-def _cycles(work: _Work, sizes: Sequence[int], parts: int = 1) -> list[int]:
-    """Cycles of tiles of so many rows (or parts of them): of the lanes, or of the ports that feed them."""
+    port_bytes: what the scratchpad gives each cycle.
+    """
+    work = _work(same)
     if not work.row.passes:
-        return [0] * len(sizes)
-    per_cycle = work.streams.machine.scratchpad_read_bytes_per_cycle
-    lanes = work.streams.vector_cycles(work.passes(sizes, parts))
-    ports = [-(-_read_bytes(work, size) // parts // per_cycle) for size in sizes]
-    return [max(pair) for pair in zip(lanes, ports, strict=True)]
+        return (0,) * len(sizes)
+    ports = [-(-work.read_bytes(size) // parts // port_bytes) for size in sizes]
+    computing = lane_cycles(lanes, work.passes(sizes, parts))
+    return tuple(max(pair) for pair in zip(computing, ports, strict=True))
 
 
-def _tile(work: _Work) -> RowTiling:
+@lru_cache(maxsize=4096)
+def _charges(same: Same[Segment], sizes: tuple[int, ...], parts: int) -> Charges:
+    """Return the events of tiles of so many rows, or parts of them."""
+    work = _work(same)
+    return {
+        **vector_charges(work.passes(sizes, parts)),
+        "scratchpad_read_bytes": [work.read_bytes(size) // parts for size in sizes],
+        "scratchpad_write_bytes": [work.share(work.stored, size) // parts for size in sizes],
+    }
+
+
+def _tile(streams: Streams, work: _Work) -> RowTiling:
     """Return the largest row tile within half a percent of the least time; a row that does not fit is cut."""
-    streams = work.streams
-    rows = work.shape[0]
-    loaded = sum(work.loaded.values())
+    rows, loaded = work.shape[0], work.loaded_bytes
     if not loaded:
         # Nothing needs tile space; a few tiles let a store start before the last row is done.
         return RowTiling(-(-rows // min(rows, 8)) if work.segment.place is not Place.CHIP else rows)
-    fitting = [size for size in candidate_sizes(rows, 1) if 2 * work.share(loaded, size) <= streams.tile_bytes]
+    fitting = tuple(
+        size for size in candidate_sizes(rows, 1) if 2 * work.share(loaded, size) <= streams.tile_bytes
+    )
     if fitting:
-        estimates = dict(zip(fitting, _estimates(work, fitting), strict=True))
+        estimates = dict(zip(fitting, _estimates(streams, work, fitting), strict=True))
         within = min(estimates.values()) * (1 + TOLERANCE)
         rows_at_once = max(size for size, ticks in estimates.items() if ticks <= within)
-        return RowTiling(rows_at_once, _chunks(work, rows_at_once))
+        return RowTiling(rows_at_once, _chunks(streams, work, rows_at_once))
     row_bytes = work.share(loaded, 1)
     chunks = -(-2 * row_bytes // streams.tile_bytes)
     if chunks > row_bytes:
@@ -251,17 +285,19 @@ def _tile(work: _Work) -> RowTiling:
             f"{streams.machine.design.document.source}: no tile of '{work.segment.operator.name}' fits: "
             f"{streams.tile_bytes} bytes of '{streams.machine.design.scratchpad.name}' are free for tiles"
         )
-    return RowTiling(1, chunks, max(1, len([1 for _, elements in work.row.passes if elements > 1])))
+    return RowTiling(1, chunks, work.reads)
 
 
 def vector_ticks(streams: Streams, segment: Segment) -> float:
     """Return the time of a segment by itself on the vector unit: pipe or lanes, fill, drain and latencies."""
-    work = _work(streams, segment)
-    tiling = _tile(work)
+    same, machine = Same(segment), streams.machine
+    work = _work(same)
+    tiling = _tile(streams, work)
     parts = tiling.chunks * tiling.reloads
     steps = -(-work.shape[0] // tiling.rows) * parts
-    compute = _cycles(work, [tiling.rows], parts)[0] * TICKS_PER_CYCLE
-    off_chip = [(place, total, False) for place, total in work.loaded.items() if total]
+    port_bytes = machine.scratchpad_read_bytes_per_cycle
+    compute = cycles_to_ticks(_cycles(same, machine.lanes_key, port_bytes, (tiling.rows,), parts)[0])
+    off_chip = [(place, total, False) for place, total in work.loaded.items()]
     constants = sum(w.bytes for w in segment.operator.weights) if not work.row.looked_up else 0
     if constants:
         off_chip.append((Place.MEMORY, constants, False))
@@ -278,14 +314,16 @@ def vector_ticks(streams: Streams, segment: Segment) -> float:
     return max(max(busy.values()) + compute, steps * compute + moved / steps) + latency
 
 
-def _chunks(work: _Work, rows_at_once: int) -> int:
+def _chunks(streams: Streams, work: _Work, rows_at_once: int) -> int:
     """Return into how many parts to cut rows that are too few for loads, lanes and stores to overlap."""
     if len(work.row.passes) != 1 or work.row.looked_up or rows_at_once > 1 or work.shape[0] >= FEW_ROWS:
         return 1
-    moved = _moved_ticks(work)
+    same, machine, moved = Same(work.segment), streams.machine, _moved_ticks(streams, work)
 
     def estimate(chunks: int) -> float:
-        compute, steps = _cycles(work, [1], chunks)[0] * TICKS_PER_CYCLE, work.shape[0] * chunks
+        port_bytes = machine.scratchpad_read_bytes_per_cycle
+        compute = cycles_to_ticks(_cycles(same, machine.lanes_key, port_bytes, (1,), chunks)[0])
+        steps = work.shape[0] * chunks
         return max(moved + compute, steps * compute + moved / steps)
 
     estimates = {1 << i: estimate(1 << i) for i in range(7)}
@@ -293,16 +331,17 @@ def _chunks(work: _Work, rows_at_once: int) -> int:
     return min(chunks for chunks, ticks in estimates.items() if ticks <= within)
 
 
-def _moved_ticks(work: _Work) -> float:
+def _moved_ticks(streams: Streams, work: _Work) -> float:
     stored = work.stored if work.segment.place is not Place.CHIP else 0
-    return (sum(work.loaded.values()) + stored) * work.streams.machine.memory.ticks_per_byte
+    return (work.loaded_bytes + stored) * streams.machine.memory.ticks_per_byte
 
 
-def _estimates(work: _Work, sizes: Sequence[int]) -> list[float]:
+def _estimates(streams: Streams, work: _Work, sizes: tuple[int, ...]) -> list[float]:
     """Ticks of the operator with tiles of so many rows: of pipe or lanes, plus filling and draining."""
-    moved = _moved_ticks(work)
+    machine, moved = streams.machine, _moved_ticks(streams, work)
+    cycles = _cycles(Same(work.segment), machine.lanes_key, machine.scratchpad_read_bytes_per_cycle, sizes)
     estimates = []
-    for size, cycles in zip(sizes, _cycles(work, sizes), strict=True):
-        trips, compute = -(-work.shape[0] // size), cycles * TICKS_PER_CYCLE
+    for size, compute in zip(sizes, map(cycles_to_ticks, cycles), strict=True):
+        trips = -(-work.shape[0] // size)
         estimates.append(max(moved, compute * trips) + moved / trips + compute)
     return estimates

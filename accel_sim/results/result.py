@@ -164,23 +164,25 @@ class Result:
 
     def metrics(self) -> dict[str, float]:
         """Return the figures that sweeps, comparisons and searches can ask for, by name."""
-        operations = 2 * self.macs
+        operations, latency_s = 2 * self.macs, self.latency_s
+        dynamic_j, leakage_j = self.dynamic_energy_j, self.leakage_energy_j
+        energy_j = dynamic_j + leakage_j
         in_memory = {"pim_row_hit_rate": self.pim_row_hit_rate} if self.design.computes_in_memory else {}
         return {
-            "latency_s": self.latency_s,
+            "latency_s": latency_s,
             "cycles": self.cycles,
-            "energy_j": self.energy_j,
-            "dynamic_energy_j": self.dynamic_energy_j,
-            "leakage_energy_j": self.leakage_energy_j,
-            "power_w": self.power_w,
+            "energy_j": energy_j,
+            "dynamic_energy_j": dynamic_j,
+            "leakage_energy_j": leakage_j,
+            "power_w": energy_j / latency_s if latency_s else 0.0,
             "area_mm2": self.area_mm2,
-            "edp_j_s": self.energy_j * self.latency_s,
+            "edp_j_s": energy_j * latency_s,
             "utilization": self.utilization,
             "macs": float(self.macs),
             "memory_bytes": self.memory_bytes,
             "tokens_per_s": self.tokens_per_s,
-            "tops": operations / self.latency_s / 1e12 if self.latency_s else 0.0,
-            "tops_per_w": operations / self.energy_j / 1e12 if self.energy_j else 0.0,
+            "tops": operations / latency_s / 1e12 if latency_s else 0.0,
+            "tops_per_w": operations / energy_j / 1e12 if energy_j else 0.0,
             **in_memory,
         }
 

@@ -123,7 +123,7 @@ class Run:
 
     @property
     def events(self) -> dict[str, int]:
-        counts = np.einsum("tv,tve->e", self.timeline.executions, self.compiled.charges)
+        counts = self.compiled.events(self.timeline.executions).sum(axis=0)
         return dict(zip(EVENTS, counts.tolist(), strict=True))
 
     @property

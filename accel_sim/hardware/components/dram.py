@@ -50,10 +50,11 @@ def latency_s(spec: Dram) -> float:
 
 def slowdown(spec: Dram, run: int, write: bool) -> float:
     """Return by how much transfers in pieces of `run` contiguous bytes are slower than streaming."""
-    if spec.efficiency is not None or spec.timing is None:
+    timing = spec.timing
+    if spec.efficiency is not None or timing is None:
         return 1.0
-    run_bursts = max(1.0, -(-run // burst_bytes(spec.timing)) / spec.channels)
-    return max(1.0, streaming_efficiency(spec.timing) / efficiency(spec.timing, run_bursts, write))
+    run_bursts = max(1.0, -(-run // burst_bytes(timing)) / spec.channels)
+    return max(1.0, streaming_efficiency(timing) / efficiency(timing, run_bursts, write))
 
 
 def channels(spec: Dram) -> Channels:
