@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import ExitStack
 from types import TracebackType
 
 from accel_sim.explore.pool import Opener, Place, PlaceLost, cores, local_pool
-from accel_sim.explore.store import KILLED, Outcome
+from accel_sim.explore.store import KILLED, Outcome, Store
 from accel_sim.explore.worker import BATCH_SECONDS, Evaluate, Task, evaluate_batch
 
 LARGEST_BATCH = 256
@@ -219,3 +219,33 @@ class Crew:
             if self._todo and self._most > 1:
                 self._open(min(self._most, len(self._todo)))
         return outcomes
+
+
+def complete(
+    tasks: Mapping[str, Task],
+    evaluate: Evaluate,
+    store: Store,
+    workers: int | None,
+    opener: Opener,
+    tell: Callable[[Mapping[str, Outcome], int], None],
+) -> tuple[dict[str, Outcome], int]:
+    """Return an outcome for every task, and how many were evaluated just now; the others were in the store.
+
+    Args:
+        tasks: by key.
+        evaluate, workers, opener: as of a crew.
+        store: where outcomes are written to as they come.
+        tell: called with all outcomes so far and the number of new ones.
+    """
+    outcomes = store.read(tasks)
+    computed = 0
+    tell(outcomes, computed)
+    with Crew(evaluate, workers, opener) as crew:
+        crew.add(task for key, task in tasks.items() if key not in outcomes)
+        while crew.busy:
+            batch = crew.next()
+            store.add(batch)
+            outcomes |= {outcome.key: outcome for outcome in batch}
+            computed += len(batch)
+            tell(outcomes, computed)
+    return outcomes, computed
