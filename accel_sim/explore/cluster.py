@@ -1,19 +1,18 @@
 """A cluster of dask.distributed as the place where designs are evaluated: `opener=dask_cluster(address)`.
 
-Dask reschedules what a dead worker had in hand by itself, until so many workers died over a batch as the scheduler
-allows (`distributed.scheduler.allowed-failures`, 3 by default; one in a local cluster of ours). Then the tasks of
-that batch are tried one by one, as after the death of a local worker. A scheduler that goes away takes what is in
-flight with it; that is done again if it comes back.
+Dask itself gives what a dead worker had in hand to another one, until more workers died over a batch than the
+scheduler allows (`distributed.scheduler.allowed-failures`, 3 by default; none in a local cluster of ours). Then
+the tasks of that batch are tried one by one, as after the death of a local worker. A scheduler that goes away
+takes what is in flight with it; that is done again if it comes back within CONNECT_SECONDS.
 
-Scheduler and workers need this package in the same version, and workers need one thread each: a simulation holds
-Python's lock. On machines with addresses of their own:
+Scheduler and workers need this package in the same version, and workers need one thread each, as a simulation
+holds Python's lock:
 
     dask scheduler                                              # tells its address: tcp://head:8786
     dask worker tcp://head:8786 --nworkers 16 --nthreads 1      # on every machine
     accel-sim search FILE --cluster tcp://head:8786
 
-Under Slurm, dask-jobqueue starts the scheduler in a script and the workers as jobs; the search may be in the same
-script:
+Under Slurm, dask-jobqueue starts workers as jobs, from a script that may search as well:
 
     cluster = dask_jobqueue.SLURMCluster(cores=16, processes=16, memory="32 GB", walltime="02:00:00")
     cluster.adapt(maximum_jobs=20)
@@ -23,21 +22,24 @@ script:
 from __future__ import annotations
 
 import logging
+import re
 import signal
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from accel_sim import __version__
 from accel_sim.config import InputError, RunError
+from accel_sim.config.errors import shortened
 from accel_sim.explore.fingerprint import model_text
 from accel_sim.explore.pool import Opener, Place, PlaceLost, cores
 from accel_sim.explore.store import Outcome
 from accel_sim.explore.worker import Evaluate, Task, evaluate_batch
 
 LOCAL = "local"
+ADDRESS = re.compile(r"([a-z]+://)?[^/\s]+:\d+")
 CONNECT_SECONDS = 10.0
 # How old the number of workers may be that decides how much is sent.
 WIDTH_SECONDS = 1.0
@@ -52,14 +54,16 @@ def dask_cluster(address: str, workers: int | None = None) -> Opener:
         workers: processes of a local cluster; by default one for each core.
 
     Raises:
-        InputError: dask.distributed is not installed.
+        InputError: that is no address, or dask.distributed is not installed.
     """
+    if address != LOCAL and not ADDRESS.fullmatch(address):
+        raise InputError(
+            f"cluster = {shortened(address)}: must be 'local' or the address of a scheduler, such as tcp://host:8786"
+        )
     try:
         import distributed  # noqa: F401
     except ImportError:
-        raise InputError(
-            "a cluster needs dask.distributed: pip install 'accel_sim[cluster]' (or distributed)"
-        ) from None
+        raise InputError("a cluster needs dask.distributed: pip install 'accel_sim[cluster]'") from None
 
     @contextmanager
     def opened(evaluate: Evaluate, most: int) -> Iterator[Place]:
@@ -105,10 +109,8 @@ class _Cluster:
         """Return the number of threads that workers have, as of now; 1 while there are none."""
         now = time.monotonic()
         if self._client.status == "running" and now - self._counted > WIDTH_SECONDS:
-            try:
+            with suppress(OSError, TimeoutError):  # the next submission finds out
                 self._width = sum(self._client.nthreads().values())
-            except (OSError, TimeoutError):
-                pass  # the next submission finds out
             self._counted = now
         return max(1, self._width)
 
@@ -193,7 +195,7 @@ def _client(address: str) -> Iterator[Any]:
 
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
+    except (OSError, TimeoutError) as error:
         raise RunError(f"no dask scheduler answers at {address}: {error}") from None
     try:
         yield client

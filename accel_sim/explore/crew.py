@@ -233,7 +233,9 @@ def complete(
 
     Args:
         tasks: by key.
-        evaluate, workers, opener: as of a crew.
+        evaluate: as of a crew.
+        workers: as of a crew.
+        opener: as of a crew.
         store: where outcomes are written to as they come.
         tell: called with all outcomes so far and the number of new ones.
     """

@@ -6,7 +6,7 @@ The points come from the shards' stores; all the rest is done as in one run, whi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from accel_sim.explore.worker import Task
 
 # What shards must have in common, and what to call it.
 COMMON = {
-    "kind": "a sweep or a search",
+    "kind": "the kind",
     "name": "the name",
     "file": "the file",
     "budget": "the budget",
@@ -103,8 +103,7 @@ def _found(folders: Sequence[Path]) -> list[_Found]:
         raise InputError(f"{where}: holds no finished shards ({MANIFESTS})")
     first = found[0]
     for other in found[1:]:
-        _same(first, other, {"number of shards": lambda one: one.shard.of})
-        _same(first, other, {label: lambda one, key=key: one.record.get(key) for key, label in COMMON.items()})
+        _check_same(first, other)
     there = {one.shard.number for one in found}
     missing = [str(number) for number in range(1, first.shard.of + 1) if number not in there]
     if missing:
@@ -120,26 +119,22 @@ def _read(path: Path) -> _Found:
         raise InputError(f"{path}: is not the record of a shard ({type(error).__name__}: {error})") from None
 
 
-def _same(one: _Found, other: _Found, aspects: Mapping[str, Callable[[_Found], Any]]) -> None:
-    for label, aspect in aspects.items():
-        if aspect(one) != aspect(other):
-            raise InputError(
-                f"{other.path}: {label} is {aspect(other)}, and {aspect(one)} in {one.path}; "
-                "old files of shards may be removed"
-            )
+def _check_same(one: _Found, other: _Found) -> None:
+    ways = [(label, one.record.get(key), other.record.get(key)) for key, label in COMMON.items()]
+    for label, mine, others in (("the number of shards", one.shard.of, other.shard.of), *ways):
+        if mine != others:
+            raise InputError(f"{other.path}: {label} is {others}, and {mine} in {one.path}; remove what is old")
 
 
-def _outcomes(
-    found: Sequence[_Found], files: Sequence[Path], tasks: Iterable[Task]
-) -> dict[str, Outcome]:
+def _outcomes(found: Sequence[_Found], files: Sequence[Path], tasks: Iterable[Task]) -> dict[str, Outcome]:
     """Return the outcomes of all shards, if that is all there is to know."""
     hashes = [entry["sha256"] for entry in inputs(files)]
     outcomes: dict[str, Outcome] = {}
     for one in found:
         if one.record["model_sha256"] != model_text():
             raise RunError(
-                f"{one.path}: was simulated by other code (accel_sim {one.record['accel_sim']}); merge with that, "
-                "or run the shard again"
+                f"{one.path}: was simulated by other code (accel_sim {one.record['accel_sim']}); "
+                "merge with that, or run the shard again"
             )
         before = [entry["sha256"] for entry in one.record["inputs"]]
         if before != hashes:

@@ -24,8 +24,8 @@ class Place:
     """Where batches are evaluated.
 
     Attributes:
-        submit: takes a batch; the future's result are the outcomes of its first tasks, at least one. A future or
-            a submission that raises `concurrent.futures.BrokenExecutor` means that workers died over the batch.
+        submit: takes a batch; the future's result are the outcomes of its first tasks, at least one. A future
+            or submission that raises `concurrent.futures.BrokenExecutor` says that workers died over the batch.
         width: how many batches are evaluated at once, as of now; more may be sent.
         mends: whether it goes on by itself after a worker died; otherwise nothing in flight will come back.
     """
@@ -78,8 +78,8 @@ def local_pool(evaluate: Evaluate, workers: int) -> Iterator[Place]:
 def on_executor(executor: Executor, workers: int | None = None) -> Opener:
     """Return what opens an executor that is there already, whatever its workers; they need this package.
 
-    The executor is not shut down. When it breaks, as a `ProcessPoolExecutor` does when a worker is killed, that is
-    the end of the run; what is finished is kept.
+    The executor is not shut down. When it breaks, as a `ProcessPoolExecutor` does when a worker is killed, that
+    is the end of the run; what is finished is kept.
 
     Args:
         executor: of `concurrent.futures`, or with its `submit`.

@@ -143,8 +143,8 @@ def search_shard(
         tasks = foreseen(plan)
     except InputError as error:
         raise InputError(f"{document.source}: {error}") from None
-    record = {"kind": SEARCH, "file": _recorded(file), "inputs": inputs(plan.files)}
-    record |= {"budget": budget, "seed": seed}
+    given = {"budget": budget, "seed": seed}
+    record = {"kind": SEARCH, "file": _recorded(file), **given, "inputs": inputs(plan.files)}
     return _run(spec.name, spec.folder, tasks, plan.problem.evaluate, shard, conditions, record)
 
 

@@ -104,7 +104,10 @@ def stored(path: Path) -> dict[str, Outcome]:
     Raises:
         RunError: it cannot be read.
     """
-    with _explained(path), closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+    with (
+        _explained(path),
+        closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection,
+    ):
         return {outcome.key: outcome for outcome in _outcomes(connection)}
 
 

@@ -153,7 +153,9 @@ def foreseen(plan: SearchPlan) -> list[Task]:
         InputError: its sampler learns from results.
     """
     if plan.sampler not in BLIND:
-        meant = f"{plan.spec.search.sampler}, here {plan.sampler}," if plan.spec.search.sampler == "auto" else ""
+        meant = (
+            f"{plan.spec.search.sampler}, here {plan.sampler}," if plan.spec.search.sampler == "auto" else ""
+        )
         raise InputError(
             f"search.sampler = {meant or plan.sampler} learns from results, so shards cannot part the work; "
             f"take {', '.join(BLIND[:-1])} or {BLIND[-1]}, or workers of a --cluster"
