@@ -16,6 +16,7 @@ from accel_sim import __version__
 from accel_sim.cli.options import (
     AsJson,
     Batch,
+    Cluster,
     Context,
     Fidelity,
     Output,
@@ -24,6 +25,7 @@ from accel_sim.cli.options import (
     Prompt,
     Sequence_,
     Settings,
+    ShardOf,
 )
 from accel_sim.config.errors import AccelSimError, one_line
 
@@ -207,12 +209,21 @@ def sweep(
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder of the results.")
     ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Forget finished points.")] = False,
+    cluster: Cluster = None,
+    shard: ShardOf = None,
     as_json: AsJson = False,
 ) -> None:
     """Every point of a grid; a killed sweep goes on where it was."""
+    from accel_sim.cli import places
     from accel_sim.cli import sweep as sweep_
 
-    sweep_.sweep(file, workers, output, restart, as_json)
+    where = places.Where(workers, output, restart, cluster)
+    if shard is not None:
+        from accel_sim.cli import shards
+
+        shards.sweep(file, shard, where, as_json)
+    else:
+        sweep_.sweep(file, where, as_json)
 
 
 @app.command(rich_help_panel=EXPLORE)
@@ -229,12 +240,39 @@ def search(
         int | None, typer.Option(min=1, metavar="N", help="Distinct designs, in place of the file's.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="In place of the file's.")] = None,
+    cluster: Cluster = None,
+    shard: ShardOf = None,
     as_json: AsJson = False,
 ) -> None:
     """The best designs of a space; a killed search goes on where it was."""
+    from accel_sim.cli import places
     from accel_sim.cli import search as search_
 
-    search_.search(file, search_.Choices(workers, output, restart, budget, seed), as_json)
+    where = places.Where(workers, output, restart, cluster)
+    if shard is not None:
+        from accel_sim.cli import shards
+
+        shards.search(file, shard, where, budget, seed, as_json)
+    else:
+        search_.search(file, where, budget, seed, as_json)
+
+
+@app.command(rich_help_panel=EXPLORE)
+def merge(
+    folders: Annotated[list[str], typer.Argument(help="Folders with the files of all shards.")],
+    file: Annotated[
+        str | None, typer.Option("--file", metavar="FILE", help="Where the sweep or search file is now.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Folder of the results; else the first one."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """One result of a sweep or search that ran in shards, as one run would give."""
+    from accel_sim.cli import shards
+
+    shards.merge(folders, file, output, as_json)
 
 
 @app.command(rich_help_panel=EXPLORE)

@@ -47,6 +47,17 @@ Settings = Annotated[
         help="Replace a value: npu.rows=256, workload.formats.weights=int8. Repeatable.",
     ),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS|local",
+        help="Workers of a dask scheduler, such as tcp://host:8786, or of one started here.",
+    ),
+]
+ShardOf = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="I/N", help="Only the I-th of N parts; `merge` puts them together."),
+]
 Fidelity = Annotated[
     str,
     typer.Option(

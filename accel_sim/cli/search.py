@@ -6,14 +6,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import typer
 
 from accel_sim.cli.compare import format_metric
 from accel_sim.cli.output import Column, heading, line, print_json, remark, table
+from accel_sim.cli.places import Where
 from accel_sim.config.units import format_quantity
 from accel_sim.explore.search.driver import SearchProgress, Trial
 from accel_sim.explore.search.outcome import SearchResult, varied
@@ -23,29 +22,24 @@ MOST_ROWS = 20
 PLAIN_INTERVAL_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """The options of the command; see `accel_sim.search`."""
-
-    workers: int | None
-    output: Path | None
-    restart: bool
-    budget: int | None
-    seed: int | None
-
-
-def search(file: str, choices: Choices, as_json: bool) -> None:
+def search(file: str, where: Where, budget: int | None, seed: int | None, as_json: bool) -> None:
     """Run a search; the exit code is 1 when not one design has a result."""
     with _progress() as progress:
         result = run_search(
             file,
-            workers=choices.workers,
-            output=choices.output,
-            restart=choices.restart,
-            budget=choices.budget,
-            seed=choices.seed,
+            workers=where.workers,
+            output=where.output,
+            restart=where.restart,
+            budget=budget,
+            seed=seed,
             progress=progress,
+            opener=where.opener(),
         )
+    report(result, as_json)
+
+
+def report(result: SearchResult, as_json: bool) -> None:
+    """Print a search; the exit code is 1 when not one design has a result."""
     if as_json:
         print_json(_as_data(result))
     else:

@@ -6,13 +6,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import typer
 
 from accel_sim.cli.compare import format_metric
 from accel_sim.cli.output import Column, heading, line, print_json, remark, table
+from accel_sim.cli.places import Where
 from accel_sim.explore import sweep as explore
 from accel_sim.explore.plots import by_workload, rank
 from accel_sim.explore.table import SweepResult
@@ -21,10 +21,22 @@ TOP_ROWS = 5
 PLAIN_INTERVAL_S = 5.0
 
 
-def sweep(file: str, workers: int | None, output: Path | None, restart: bool, as_json: bool) -> None:
+def sweep(file: str, where: Where, as_json: bool) -> None:
     """Run a sweep; the exit code is 1 when not one point has a result."""
-    with _progress() as progress:
-        result = explore.sweep(file, workers=workers, output=output, restart=restart, progress=progress)
+    with progress_of_points() as progress:
+        result = explore.sweep(
+            file,
+            workers=where.workers,
+            output=where.output,
+            restart=where.restart,
+            progress=progress,
+            opener=where.opener(),
+        )
+    report(result, as_json)
+
+
+def report(result: SweepResult, as_json: bool) -> None:
+    """Print a sweep; the exit code is 1 when not one point has a result."""
     if as_json:
         print_json(_as_data(result))
     else:
@@ -37,7 +49,7 @@ def sweep(file: str, workers: int | None, output: Path | None, restart: bool, as
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[explore.Progress], None]]:
+def progress_of_points() -> Iterator[Callable[[explore.Progress], None]]:
     """Give a function that shows progress: a bar on a terminal, a line every few seconds elsewhere."""
     if not sys.stderr.isatty():
         yield _plain_progress()

@@ -1,26 +1,28 @@
 """A crew evaluates tasks: in this process while that is quick, in a pool when the work is worth one.
 
-A pool survives its workers: what a dead worker had in hand is done again. Whose task killed it nobody can say,
-so all that was in flight goes through a pool of one worker, task by task; a task that is alone when its worker
-dies has killed it twice, and is given up.
+A place survives its workers: what a dead worker had in hand is done again. Whose task killed it nobody can say,
+so all that went down with it is evaluated task by task, with nothing else in flight; a task that is alone when
+its worker dies has killed it twice, and is given up.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import ExitStack
 from types import TracebackType
 
-from accel_sim.explore.pool import Opener, Submit, cores, local_pool
-from accel_sim.explore.store import KILLED, Outcome
+from accel_sim.explore.pool import Opener, Place, PlaceLost, cores, local_pool
+from accel_sim.explore.store import KILLED, Outcome, Store
 from accel_sim.explore.worker import BATCH_SECONDS, Evaluate, Task, evaluate_batch
 
 LARGEST_BATCH = 256
 # A worker needs about this long before its first point: imports, and kernels from numba's cache.
 WORKER_START_SECONDS = 1.5
+# As many as a place has.
+ALL = 1_000_000
 
 
 class Crew:
@@ -33,21 +35,27 @@ class Crew:
 
     Args:
         evaluate: what is done with a task.
-        workers: 1 stays in this process; by default one for each core, when the work is worth it.
-        opener: of the pool.
+        workers: 1 stays in this process; by default one for each core, when the work is worth it. Of another
+            place than the local pool: the most batches at once; by default as many as it has workers.
+        opener: of the place. One that is not the local pool was asked for, and is used however little there is
+            to do.
     """
 
     def __init__(self, evaluate: Evaluate, workers: int | None = None, opener: Opener = local_pool) -> None:
         self._evaluate = evaluate
         self._opener = opener
         self._asked = workers
-        self._most = workers or cores()
+        self._local = opener is local_pool
+        self._most = workers or (cores() if self._local else ALL)
         self._todo: deque[Task] = deque()
         self._running: dict[Future[list[Outcome]], list[Task]] = {}
         self._suspects: list[Task] = []
         self._stack = ExitStack()
-        self._submit: Submit | None = None
-        self._width = 1
+        self._place: Place | None = None
+        self._asked_width = 1
+        self._lost = False
+        # Whether the place was opened for a suspect, so that it is in order and nothing else has used it.
+        self._for_one = False
         self._done, self._seconds = 0, 0.0
         self._warm = False
 
@@ -67,7 +75,7 @@ class Crew:
     def add(self, tasks: Iterable[Task]) -> None:
         """Take tasks; a pool that is open begins with them at once."""
         self._todo.extend(tasks)
-        if self._submit is not None and not self._suspects:
+        if self._place is not None and not self._suspects:
             self._fill()
 
     def next(self, expected: int = 0) -> list[Outcome]:
@@ -79,7 +87,7 @@ class Crew:
         Raises:
             RunError: worker processes cannot be started.
         """
-        if self._submit is None and not self._suspects:
+        if self._place is None and not self._suspects:
             width = min(self._most, len(self._todo) + expected)
             if not self._worth_a_pool(width, len(self._todo) + expected):
                 return self._here()
@@ -87,13 +95,19 @@ class Crew:
         while True:
             if not self._suspects:
                 self._fill()
-            if not self._running:
-                return self._alone()
-            outcomes = self._finished()
+            if self._running:
+                outcomes = self._finished()
+            elif self._lost:
+                self._open_again()
+                continue
+            else:
+                outcomes = self._alone()
             if outcomes:
                 return outcomes
 
     def _worth_a_pool(self, width: int, left: int) -> bool:
+        if not self._local:
+            return True
         if width <= 1:
             return False
         if self._asked is not None:
@@ -121,41 +135,60 @@ class Crew:
         self._seconds += sum(outcome.seconds for outcome in outcomes)
 
     def _open(self, width: int) -> None:
-        self._submit = self._stack.enter_context(self._opener(self._evaluate, width))
-        self._width = width
+        self._place = self._stack.enter_context(self._opener(self._evaluate, width))
+        self._asked_width = width
+        self._lost = self._for_one = False
 
     def _close(self) -> None:
-        self._submit = None
+        self._place = None
         self._stack.close()
+
+    def _open_again(self) -> None:
+        self._close()
+        self._open(self._asked_width)
+
+    @property
+    def _width(self) -> int:
+        assert self._place is not None
+        return max(1, min(self._place.width(), self._most))
 
     def _fill(self) -> None:
         """Keep two batches for each worker in flight."""
-        assert self._submit is not None
-        while self._todo and len(self._running) < 2 * self._width:
-            batch = [self._todo.popleft() for _ in range(self._batch_size())]
+        assert self._place is not None
+        width = self._width
+        while self._todo and len(self._running) < 2 * width and not self._lost:
+            batch = [self._todo.popleft() for _ in range(self._batch_size(width))]
             try:
-                self._running[self._submit(batch)] = batch
-            except BrokenExecutor:
-                self._suspects += batch
+                self._running[self._place.submit(batch)] = batch
+            except BrokenExecutor as error:
+                self._put_back(batch, error)
                 return
 
-    def _batch_size(self) -> int:
+    def _put_back(self, batch: list[Task], error: BrokenExecutor) -> None:
+        """Take back what did not come to an end; unless its place was lost, it may be what broke it."""
+        if isinstance(error, PlaceLost):
+            self._todo.extendleft(reversed(batch))
+            self._lost = True
+        else:
+            self._suspects += batch
+
+    def _batch_size(self, width: int) -> int:
         """Return how many tasks to send: half a second of them, fewer towards the end so that all stay busy."""
         left = len(self._todo)
-        share = math.ceil(left / (2 * self._width))
+        share = math.ceil(left / (2 * width))
         wanted = math.ceil(BATCH_SECONDS / max(self._mean, 1e-6)) if self._done else 4
         return max(1, min(wanted, share, LARGEST_BATCH))
 
     def _finished(self) -> list[Outcome]:
-        """Return the outcomes of the batches that end next; those of a broken pool become suspects."""
+        """Return the outcomes of the batches that end next; what went down with a worker becomes suspect."""
         done, _ = wait(self._running, return_when=FIRST_COMPLETED)
         collected: list[Outcome] = []
         for future in done:
             batch = self._running.pop(future)
             try:
                 outcomes = future.result()
-            except BrokenExecutor:
-                self._suspects += batch
+            except BrokenExecutor as error:
+                self._put_back(batch, error)
                 continue
             # A batch stops when its time is up; the rest takes its place at the front.
             self._todo.extendleft(reversed(batch[len(outcomes) :]))
@@ -164,22 +197,57 @@ class Crew:
         return collected
 
     def _alone(self) -> list[Outcome]:
-        """Return the outcome of one suspect; a pool that breaks over it is its second, and it is given up."""
-        if self._width > 1 or self._submit is None:
-            self._reopen(1)
-        assert self._submit is not None
+        """Return the outcome of one suspect, none if it was lost; one that kills a worker again is given up."""
+        if self._place is None or not (self._place.mends or self._for_one):
+            self._close()
+            self._open(1)
+            self._for_one = True
+        assert self._place is not None
         task = self._suspects.pop(0)
         try:
-            outcomes = self._submit([task]).result()
+            outcomes = self._place.submit([task]).result()
+        except PlaceLost:
+            self._suspects.insert(0, task)
+            self._open_again()
+            return []
         except BrokenExecutor:
             outcomes = [Outcome(task.key, KILLED, {}, "WorkerKilled: its worker process died twice", 0.0)]
-            self._close()
-        if not self._suspects:
+            if not self._place.mends:
+                self._close()
+        if not self._suspects and not (self._place and self._place.mends):
             self._close()
             if self._todo and self._most > 1:
                 self._open(min(self._most, len(self._todo)))
         return outcomes
 
-    def _reopen(self, width: int) -> None:
-        self._close()
-        self._open(width)
+
+def complete(
+    tasks: Mapping[str, Task],
+    evaluate: Evaluate,
+    store: Store,
+    workers: int | None,
+    opener: Opener,
+    tell: Callable[[Mapping[str, Outcome], int], None],
+) -> tuple[dict[str, Outcome], int]:
+    """Return an outcome for every task, and how many were evaluated just now; the others were in the store.
+
+    Args:
+        tasks: by key.
+        evaluate: as of a crew.
+        workers: as of a crew.
+        opener: as of a crew.
+        store: where outcomes are written to as they come.
+        tell: called with all outcomes so far and the number of new ones.
+    """
+    outcomes = store.read(tasks)
+    computed = 0
+    tell(outcomes, computed)
+    with Crew(evaluate, workers, opener) as crew:
+        crew.add(task for key, task in tasks.items() if key not in outcomes)
+        while crew.busy:
+            batch = crew.next()
+            store.add(batch)
+            outcomes |= {outcome.key: outcome for outcome in batch}
+            computed += len(batch)
+            tell(outcomes, computed)
+    return outcomes, computed

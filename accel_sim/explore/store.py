@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 from accel_sim.config import RunError
 
@@ -48,13 +49,17 @@ class Store:
     """Outcomes by key, on disk as soon as `add` returns.
 
     Each opening of the file is a run with a number of its own, which the rows it adds carry.
+
+    Args:
+        path: of the file.
+        journal: SQLite's way to be safe; `delete` is right also on network disks, `wal` quicker on others.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, journal: Literal["wal", "delete"] = "wal") -> None:
         self.path = path
         with _explained(path):
             self._connection = sqlite3.connect(path, timeout=60, isolation_level=None)
-            self._connection.execute("pragma journal_mode = wal")
+            self._connection.execute(f"pragma journal_mode = {journal}")
             self._connection.execute("pragma synchronous = full")
             self._connection.execute(_CREATE)
             row = self._connection.execute("select coalesce(max(run), 0) + 1 from points").fetchone()
@@ -78,13 +83,8 @@ class Store:
 
     def read_all(self) -> dict[str, Outcome]:
         """Return every outcome, but for points whose worker died."""
-        found = {}
         with _explained(self.path):
-            rows = self._connection.execute("select key, status, metrics, error, seconds from points")
-            for key, status, metrics, error, seconds in rows:
-                if status != KILLED:
-                    found[key] = Outcome(key, status, json.loads(metrics) if metrics else {}, error, seconds)
-        return found
+            return {o.key: o for o in _outcomes(self._connection) if o.status != KILLED}
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Write outcomes in one transaction."""
@@ -98,9 +98,28 @@ class Store:
             self._connection.execute("commit")
 
 
+def stored(path: Path) -> dict[str, Outcome]:
+    """Return every outcome of a file that is only read, points whose worker died included.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    with (
+        _explained(path),
+        closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection,
+    ):
+        return {outcome.key: outcome for outcome in _outcomes(connection)}
+
+
+def _outcomes(connection: sqlite3.Connection) -> Iterator[Outcome]:
+    rows = connection.execute("select key, status, metrics, error, seconds from points")
+    for key, status, metrics, error, seconds in rows:
+        yield Outcome(key, status, json.loads(metrics) if metrics else {}, error, seconds)
+
+
 def forget(path: Path) -> None:
     """Remove a store with everything that belongs to it."""
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in ("", "-wal", "-shm", "-journal"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 

@@ -18,13 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from accel_sim.config import InputError, RunError
-from accel_sim.explore.crew import Crew
+from accel_sim.explore.crew import complete
 from accel_sim.explore.manifest import manifest, now
 from accel_sim.explore.plan import Plan, plan_sweep
+from accel_sim.explore.pool import Opener, local_pool
 from accel_sim.explore.spec import read_sweep
 from accel_sim.explore.store import FINISHED, Outcome, Store, forget
 from accel_sim.explore.table import SweepResult, tabulate, to_csv, write_if_changed
-from accel_sim.explore.worker import Simulator
+from accel_sim.explore.worker import Evaluate, Simulator
+
+POINTS = "points.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ def sweep(
     output: str | Path | None = None,
     restart: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    opener: Opener = local_pool,
 ) -> SweepResult:
     """Return the table of a sweep, simulating the points that are not in its folder yet.
 
@@ -63,6 +67,7 @@ def sweep(
         output: folder of the results, in place of the file's.
         restart: forget the points that are finished.
         progress: called a few times a second.
+        opener: of the place where points are simulated; see `accel_sim.explore.pool`.
 
     Raises:
         InputError: anything wrong with the file, before anything runs. A value that a design refuses, or a
@@ -75,11 +80,38 @@ def sweep(
     plan = plan_sweep(spec, document, path)
     folder = Path(output) if output is not None else spec.folder
     make_folder(folder)
-    file_of_points = folder / "points.sqlite"
     if restart:
-        forget(file_of_points)
-    with Store(file_of_points) as store:
-        outcomes, computed = _complete(plan, store, workers, progress or (lambda _: None))
+        forget(folder / POINTS)
+    return run_sweep(plan, folder, simulator(plan), workers, opener, progress or (lambda _: None), started)
+
+
+def simulator(plan: Plan) -> Evaluate:
+    """Return what is done with the points of a plan."""
+    return Simulator(plan.designs, plan.spec.fidelity)
+
+
+def run_sweep(
+    plan: Plan,
+    folder: Path,
+    evaluate: Evaluate,
+    workers: int | None,
+    opener: Opener,
+    progress: Callable[[Progress], None],
+    started: str,
+) -> SweepResult:
+    """Return the table of a plan and write its files, evaluating the points that are not in the folder."""
+    tasks = {point.key: point for point in plan.simulations()}
+    hopeless = sum(point.error is not None for point in plan.points)
+    repeated = len(plan.points) - hopeless - len(tasks)
+    begin = time.perf_counter()
+
+    def tell(outcomes: Mapping[str, Outcome], computed: int) -> None:
+        failed = hopeless + sum(outcome.status != FINISHED for outcome in outcomes.values())
+        done = hopeless + len(outcomes) + (repeated if len(outcomes) == len(tasks) else 0)
+        progress(Progress(done, len(plan.points), failed, computed, time.perf_counter() - begin))
+
+    with Store(folder / POINTS) as store:
+        outcomes, computed = complete(tasks, evaluate, store, workers, opener, tell)
     result = tabulate(plan, outcomes, computed, folder)
     _write(plan, result, started)
     return result
@@ -103,35 +135,6 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be a folder of results: {error.strerror}") from None
-
-
-def _complete(
-    plan: Plan, store: Store, workers: int | None, progress: Callable[[Progress], None]
-) -> tuple[dict[str, Outcome], int]:
-    """Return an outcome for every point that can be simulated, and how many were simulated just now."""
-    tasks = {point.key: point for point in plan.simulations()}
-    outcomes = store.read(tasks)
-    missing = [task for key, task in tasks.items() if key not in outcomes]
-    hopeless = sum(point.error is not None for point in plan.points)
-    repeated = len(plan.points) - hopeless - len(tasks)
-    begin = time.perf_counter()
-    computed = 0
-
-    def tell() -> None:
-        failed = hopeless + sum(outcome.status != FINISHED for outcome in outcomes.values())
-        done = hopeless + len(outcomes) + (repeated if len(outcomes) == len(tasks) else 0)
-        progress(Progress(done, len(plan.points), failed, computed, time.perf_counter() - begin))
-
-    tell()
-    with Crew(Simulator(plan.designs, plan.spec.fidelity), workers) as crew:
-        crew.add(missing)
-        while crew.busy:
-            batch = crew.next()
-            store.add(batch)
-            outcomes |= {outcome.key: outcome for outcome in batch}
-            computed += len(batch)
-            tell()
-    return outcomes, computed
 
 
 def _write(plan: Plan, result: SweepResult, started: str) -> None:

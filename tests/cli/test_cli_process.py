@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("numba", "numpy", "pandas", "matplotlib", "optuna", "simpy")
+HEAVY = ("numba", "numpy", "pandas", "matplotlib", "optuna", "simpy", "dask", "distributed")
 
 
 def accel_sim(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
@@ -26,6 +26,7 @@ import sys
 from accel_sim.cli import main
 assert main(["--help"]) == 0
 assert main(["run", "--help"]) == 0
+assert main(["search", "--help"]) == 0
 loaded = [name for name in {HEAVY} if name in sys.modules]
 assert not loaded, loaded
 """

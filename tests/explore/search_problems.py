@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from accel_sim.explore.crew import Crew
+from accel_sim.explore.pool import Opener, local_pool
 from accel_sim.explore.search.domains import read_domain
-from accel_sim.explore.search.driver import Rules, Search, Start, Trial
+from accel_sim.explore.search.driver import Rules, Search, SearchProgress, Start, Trial
 from accel_sim.explore.search.expressions import parse_expression
 from accel_sim.explore.search.goals import Goals, Limit, Objective
 from accel_sim.explore.search.log import TrialLog
@@ -68,6 +73,22 @@ def chip(values: Mapping[str, Any]) -> dict[str, float]:
 
 
 CHIP_PROBLEM = FunctionProblem("chip", ("time", "area", "heat"), chip)
+
+
+def slow_chip(values: Mapping[str, Any]) -> dict[str, float]:
+    """Return what `chip` does, later."""
+    time.sleep(0.02)
+    return chip(values)
+
+
+def deadly_chip(values: Mapping[str, Any]) -> dict[str, float]:
+    """Return what `chip` does; one design takes the worker process with it."""
+    if values["rows"] == values["columns"] == 2 and values["kind"] == "fast" and values["cache"] == 0:
+        assert multiprocessing.parent_process() is not None
+        os.kill(os.getpid(), signal.SIGKILL)
+    return chip(values)
+
+
 TWO = goals_of({"time": "min", "area": "min"}, {"heat": {"max": 20}})
 ONE = goals_of({"time * area": "min"}, {"heat": {"max": 20}})
 
@@ -84,7 +105,9 @@ def run(
     seed: int = 1,
     batch: int = 8,
     in_flight: int = 1,
-    workers: int = 1,
+    workers: int | None = 1,
+    opener: Opener = local_pool,
+    progress: Callable[[SearchProgress], None] = lambda _: None,
     starts: tuple[Start, ...] = (),
     stop_after: int | None = None,
 ) -> list[Trial]:
@@ -96,10 +119,10 @@ def run(
     with (
         Store(points) as store,
         _StoppingLog(points, f"{sampler} {seed} {batch} {in_flight}", stop_after) as log,
-        Crew(problem.evaluate, workers) as crew,
+        Crew(problem.evaluate, workers, opener) as crew,
     ):
         rules = Rules(budget, seed, batch, in_flight)
-        return Search(problem, space, goals, made, rules, starts, store, log, crew).run()
+        return Search(problem, space, goals, made, rules, starts, store, log, crew, progress).run()
 
 
 class Stopped(BaseException):

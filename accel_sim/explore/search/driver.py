@@ -22,6 +22,7 @@ from accel_sim.explore.search.problem import Problem, Question
 from accel_sim.explore.search.samplers import Sampler, Told, seed_of
 from accel_sim.explore.search.space import Codes, Space
 from accel_sim.explore.store import FINISHED, Outcome, Store
+from accel_sim.explore.worker import Task
 
 # Whose proposals a batch holds: the file's, the sampler's, or random ones after a sampler proposed nothing new.
 BASELINE, SAMPLED, FRESH = "baseline", "sampled", "fresh"
@@ -219,6 +220,18 @@ class Search:
             under_way.popleft()
         self.spent.total = time.perf_counter() - self._begin
         return self.trials
+
+    def foresee(self) -> list[Task]:
+        """Return the tasks of the whole search, each once, where the sampler looks at no result."""
+        tasks: dict[str, Task] = {}
+        number = 0
+        while not self._over(number):
+            batch = self._propose(number, None)
+            if batch is None:
+                break
+            number += 1
+            tasks |= {t.key: t for c in batch.candidates if c.error is None for t in c.question.tasks}
+        return list(tasks.values())
 
     def _over(self, number: int) -> bool:
         if self._ended or (number == 0 and self.starts):

@@ -20,6 +20,8 @@ from accel_sim.explore.search.space import Codes, Space
 # Up to this many evaluations TPE's better use of each is worth its slower proposals.
 MOST_FOR_TPE = 300
 POPULATION = 50
+# Those that look at no result, so that all they will propose is known beforehand.
+BLIND = ("random", "qmc", "grid")
 RULE = (
     f"grid where the space has no more candidates than the budget, tpe for budgets up to {MOST_FOR_TPE}, "
     "nsga2 beyond"
@@ -94,7 +96,7 @@ def make_sampler(
     Raises:
         InputError: a setting it does not have, or a space or objectives that it cannot search.
     """
-    if name in ("random", "qmc", "grid"):
+    if name in BLIND:
         check_settings(name, settings, ())
         blind: dict[str, Callable[[Space, int], Sampler]] = {
             "random": RandomSampler,

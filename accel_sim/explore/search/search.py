@@ -26,11 +26,12 @@ from accel_sim.explore.search.log import TrialLog
 from accel_sim.explore.search.outcome import SearchResult
 from accel_sim.explore.search.plan import SearchPlan, identity, plan_search
 from accel_sim.explore.search.reading import DESIGN, dimension_of
-from accel_sim.explore.search.samplers import RULE, make_sampler
+from accel_sim.explore.search.samplers import BLIND, RULE, make_sampler
 from accel_sim.explore.search.spec import read_search
 from accel_sim.explore.store import Store, forget
-from accel_sim.explore.sweep import check_workers, make_folder
+from accel_sim.explore.sweep import POINTS, check_workers, make_folder
 from accel_sim.explore.table import to_csv, write_if_changed
+from accel_sim.explore.worker import Evaluate, Task
 from accel_sim.hardware.design import build_design
 
 
@@ -76,13 +77,13 @@ def search(
     folder = Path(output) if output is not None else spec.folder
     make_folder(folder)
     if restart:
-        forget(folder / "points.sqlite")
+        forget(folder / POINTS)
         shutil.rmtree(folder / "best", ignore_errors=True)
     try:
         result = run_plan(plan, folder, workers, progress or (lambda _: None), opener)
     except InputError as error:
         raise InputError(f"{document.source}: {error}") from None
-    _write(plan, result, started)
+    write_search(plan, result, started)
     return result
 
 
@@ -92,26 +93,19 @@ def run_plan(
     workers: int | None,
     progress: Callable[[SearchProgress], None],
     opener: Opener = local_pool,
+    evaluate: Evaluate | None = None,
 ) -> SearchResult:
-    """Return what the search of a plan finds; its points and batches are kept in the folder."""
-    limits = [limit.name for limit in plan.goals.limits]
-    sampler = make_sampler(
-        plan.sampler,
-        plan.spec.search.settings,
-        plan.space,
-        len(plan.goals.objectives),
-        limits,
-        plan.rules.seed,
-    )
-    points = folder / "points.sqlite"
+    """Return what the search of a plan finds; its points and batches are kept in the folder.
+
+    evaluate: in place of the problem's.
+    """
+    points = folder / POINTS
     with (
         Store(points) as store,
         TrialLog(points, identity(plan)) as log,
-        Crew(plan.problem.evaluate, workers, opener) as crew,
+        Crew(evaluate or plan.problem.evaluate, workers, opener) as crew,
     ):
-        driver = Search(
-            plan.problem, plan.space, plan.goals, sampler, plan.rules, plan.starts, store, log, crew, progress
-        )
+        driver = _driver(plan, store, log, crew, progress)
         trials = driver.run()
     costs = [t.score.costs for t in trials if t.feasible and t.score is not None]
     reference = driver.front.reference
@@ -131,6 +125,50 @@ def run_plan(
     )
 
 
+def _driver(
+    plan: SearchPlan,
+    store: Store,
+    log: TrialLog,
+    crew: Crew,
+    progress: Callable[[SearchProgress], None] = lambda _: None,
+) -> Search:
+    limits = [limit.name for limit in plan.goals.limits]
+    sampler = make_sampler(
+        plan.sampler,
+        plan.spec.search.settings,
+        plan.space,
+        len(plan.goals.objectives),
+        limits,
+        plan.rules.seed,
+    )
+    return Search(
+        plan.problem, plan.space, plan.goals, sampler, plan.rules, plan.starts, store, log, crew, progress
+    )
+
+
+def foreseen(plan: SearchPlan) -> list[Task]:
+    """Return everything that a search will evaluate, each task once, before anything is evaluated.
+
+    Raises:
+        InputError: its sampler learns from results.
+    """
+    if plan.sampler not in BLIND:
+        meant = (
+            f"{plan.spec.search.sampler}, here {plan.sampler}," if plan.spec.search.sampler == "auto" else ""
+        )
+        raise InputError(
+            f"search.sampler = {meant or plan.sampler} learns from results, so shards cannot part the work; "
+            f"take {', '.join(BLIND[:-1])} or {BLIND[-1]}, or workers of a --cluster"
+        )
+    nowhere = Path(":memory:")
+    with (
+        Store(nowhere) as store,
+        TrialLog(nowhere, "") as log,
+        Crew(plan.problem.evaluate) as crew,
+    ):
+        return _driver(plan, store, log, crew).foresee()
+
+
 def parameter_columns(plan: SearchPlan) -> dict[str, str]:
     """Return the columns of the parameters: their path, with the unit behind it where they have one."""
     designs = [build_design(chip.document, chip.settings) for chip in plan.simulated.chips]
@@ -145,7 +183,8 @@ def parameter_columns(plan: SearchPlan) -> dict[str, str]:
     return columns
 
 
-def _write(plan: SearchPlan, result: SearchResult, started: str) -> None:
+def write_search(plan: SearchPlan, result: SearchResult, started: str) -> None:
+    """Write the files of a search to its folder."""
     folder = result.folder
     write_if_changed(folder / "table.csv", to_csv(result.columns, result.rows))
     write_best(plan.simulated, result, folder / "best")
