@@ -58,7 +58,8 @@ def _options(
 @app.command("list", rich_help_panel=LOOK)
 def list_(
     kind: Annotated[
-        str, typer.Argument(help="designs, workloads, sweeps, searches, lotteries, papers, components or suites.")
+        str,
+        typer.Argument(help="designs, workloads, sweeps, searches, lotteries, papers, components or suites."),
     ],
     as_json: AsJson = False,
 ) -> None:

@@ -96,7 +96,12 @@ def _base_rates(result: LotteryResult) -> None:
     names = [name for name in result.base_rows[0] if name.startswith(("within", "evaluations"))]
     titles = [name.replace("evaluations_to", "needed for").replace("_", " ") for name in names]
     table(
-        [Column("problem"), Column("designs"), Column("number", number=True), *(Column(t, True) for t in titles)],
+        [
+            Column("problem"),
+            Column("designs"),
+            Column("number", number=True),
+            *(Column(t, True) for t in titles),
+        ],
         [
             [
                 row["problem"],
@@ -110,9 +115,9 @@ def _base_rates(result: LotteryResult) -> None:
     for found in result.contests:
         for own in found.contest.table.trust if found.contest.table else ():
             line(
-                f"{found.contest.name}: {own.kind} answers for designs that the table does not have; on designs left "
-                f"out its rank correlation is {own.correlation:.3f}, its error {own.error_pct:.2g} % (nearest known "
-                f"design: {own.nearest_correlation:.2f}, {own.nearest_error_pct:.2g} %)"
+                f"{found.contest.name}: {own.kind} answers for what the table does not have; on designs left "
+                f"out its rank correlation is {own.correlation:.3f}, its error {own.error_pct:.2g} % "
+                f"(nearest known design: {own.nearest_correlation:.2f}, {own.nearest_error_pct:.2g} %)"
             )
 
 
@@ -195,7 +200,9 @@ def _ranking(result: LotteryResult) -> None:
     )
     row = next(iter(rows.values()))[last]
     p = "" if row["friedman_p"] is None else f"Friedman p {row['friedman_p']:.2g}; "
-    line(f"at {last}: {p}ranks that differ by more than {row['nemenyi_difference']:.2f} are different (Nemenyi)")
+    line(
+        f"at {last}: {p}ranks that differ by more than {row['nemenyi_difference']:.2f} are different (Nemenyi)"
+    )
 
 
 def _percent(share: float | None) -> str:

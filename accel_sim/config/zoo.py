@@ -1,4 +1,4 @@
-"""Where the shipped workloads, designs, sweeps, searches, lotteries and papers are, and how a name becomes a file."""
+"""Where the shipped workloads, designs, sweeps and the like are, and how a name becomes a file."""
 
 from __future__ import annotations
 

@@ -87,9 +87,7 @@ def _drawn(contest: Contest, count: int | None) -> list[Question]:
     return list(found.values())
 
 
-def _costs(
-    contest: Contest, question: Question, outcomes: dict[str, Outcome]
-) -> tuple[float, ...] | None:
+def _costs(contest: Contest, question: Question, outcomes: dict[str, Outcome]) -> tuple[float, ...] | None:
     own = [outcomes[task.key] for task in question.tasks]
     if question.error is not None or any(outcome.status != FINISHED for outcome in own):
         return None
@@ -107,6 +105,21 @@ def table_base(contest: Contest) -> Base:
     scores = [contest.goals.score(designs.evaluate(design)) for design in designs.candidates]
     costs = [score.costs for score in scores if score.violation == 0]
     return Base(np.array(costs).reshape(-1, len(contest.goals.objectives)), len(scores), True)
+
+
+def known_costs(contest: Contest) -> np.ndarray:
+    """Return float64[n, objectives]: costs of the rows of a contest's table as contestants would meet them.
+
+    A model need not return what it was fitted to. Extra trees do, and the mean of leaves is never below all of
+    them, so that the least row is the true optimum of such a problem.
+    """
+    if contest.table is None:
+        return np.zeros((0, len(contest.goals.objectives)))
+    scores = [
+        contest.goals.score(contest.table.problem.function(design))
+        for design in contest.table.designs.candidates
+    ]
+    return np.array([s.costs for s in scores if s.violation == 0]).reshape(-1, len(contest.goals.objectives))
 
 
 def near(costs: np.ndarray, front: np.ndarray, share: float) -> np.ndarray:

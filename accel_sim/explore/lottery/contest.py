@@ -90,11 +90,9 @@ def plan_lottery(spec: LotterySpec, document: Document, file: Path | None) -> Lo
             try:
                 sampler_of(contest, contestant, 0)
             except InputError as error:
-                place = document.place(("contestants", entry))
-                raise InputError(f"{place}: problem '{contest.name}': {error}") from None
-    return LotteryPlan(
-        spec, tuple(contests), tuple(own for _, own in contestants), tuple(dict.fromkeys(files))
-    )
+                message = f"problem '{contest.name}': {error}"
+                raise document.error(("contestants", entry), message) from None
+    return LotteryPlan(spec, tuple(contests), tuple(own for _, own in contestants), tuple(dict.fromkeys(files)))
 
 
 def sampler_of(contest: Contest, contestant: Contestant, seed: int) -> Any:
@@ -145,9 +143,7 @@ def _word(value: Any) -> str:
     return "default" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _contest(
-    name: str, spec: LotterySpec, document: Document, file: Path | None, files: list[Path]
-) -> Contest:
+def _contest(name: str, spec: LotterySpec, document: Document, file: Path | None, files: list[Path]) -> Contest:
     entry = spec.problems[name]
     place = ("problems", name)
     if entry.search is not None:
@@ -169,8 +165,7 @@ def _search(
         try:
             return read_search(zoo.locate("searches", given, file))
         except InputError as error:
-            raise InputError(f"{document.place(place)}: {error}") from None
+            raise document.error(place, str(error)) from None
     own = document.part(place)
     own = own.with_data({"name": "searched", **own.data})
     return check(SearchSpec, own), own, None
-

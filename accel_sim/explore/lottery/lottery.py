@@ -7,8 +7,8 @@
 
 All contestants search the same spaces, and each run ends after the same number of distinct designs. A design
 that is simulated is simulated once for all of them. The folder holds `curves.csv`, `contestants.csv`,
-`comparison.csv`, `ranking.csv`, `base_rates.csv`, pictures, `verdict.txt` and `manifest.json`, and the finished runs
-and points from which a lottery that is started again goes on.
+`comparison.csv`, `ranking.csv`, `base_rates.csv`, pictures, `verdict.txt` and `manifest.json`, and the finished
+runs and points from which a lottery that is started again goes on.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import numpy as np
 
 from accel_sim.config import InputError, RunError
 from accel_sim.explore.crew import Crew
-from accel_sim.explore.lottery.base import base_of, table_base
+from accel_sim.explore.lottery.base import base_of, known_costs, table_base
 from accel_sim.explore.lottery.contest import Contest, LotteryPlan, plan_lottery, run_key
 from accel_sim.explore.lottery.losses import curve, yardstick
 from accel_sim.explore.lottery.outcome import ContestResult, LotteryResult
@@ -94,8 +95,14 @@ def lottery(
 
     try:
         bases = [
-            base_of(c, spec.base, folder / POINTS, workers, lambda n, c=c: tell(f"base rate of {c.name}", n, spec.base))  # type: ignore[misc]
-            for c in plan.contests
+            base_of(
+                contest,
+                spec.base,
+                folder / POINTS,
+                workers,
+                partial(_tell_base, tell, contest.name, min(spec.base, contest.space.size or spec.base)),
+            )
+            for contest in plan.contests
         ]
     except InputError as error:
         raise InputError(f"{document.source}: {error}") from None
@@ -103,13 +110,17 @@ def lottery(
     contests = []
     for number, (contest, base) in enumerate(zip(plan.contests, bases, strict=True)):
         own = records[number]
-        yard = yardstick(base, [record for runs in own for record in runs])
+        yard = yardstick(base, [record for runs in own for record in runs], known_costs(contest))
         losses = np.array([[curve(yard, record.costs) for record in runs] for runs in own])
         rows = table_base(contest) if contest.table is not None else None
         contests.append(ContestResult(contest, base, rows, yard, losses, own))
     result = LotteryResult(plan, folder, tuple(contests), computed)
     write(result, started, time.perf_counter() - begin)
     return result
+
+
+def _tell_base(tell: Callable[[str, int, int], None], name: str, total: int, done: int) -> None:
+    tell(f"base rate of {name}", done, total)
 
 
 def _records(

@@ -37,7 +37,7 @@ from accel_sim.explore.lottery.statistics import (
 QUARTILES = (0, 25, 50, 75, 100)
 BANDS = ("min", "lower_quartile", "median", "upper_quartile", "max")
 EXPECTED = "random (expected)"
-# A problem on which random search has come near the best by the first checkpoint with this chance tells nothing.
+# Where random search is near the best by the first checkpoint with this chance, a problem tells nothing.
 EASY = 0.95
 
 
@@ -61,14 +61,14 @@ class ContestResult:
     records: tuple[tuple[Record, ...], ...]
 
     def hits(self, base: Base, share: float) -> int:
-        """Return how many designs are within a share of the best: of the table's own rows, of the best row."""
+        """Return how many designs are within a share of the best; rows of a table, of the best row."""
         front = self.yard.front
         if base is self.rows and self.yard.single:
             front = base.costs.min(axis=0, keepdims=True)
         return int(near(base.costs, front, share).sum())
 
     def expected(self, draws: int) -> float | None:
-        """Return the mean loss of random search after so many designs; None where there are several objectives."""
+        """Return the mean loss of random search after so many designs; None for several objectives."""
         if not self.yard.single:
             return None
         losses = loss_of_cost(self.yard, self.base.costs[:, 0])
@@ -127,7 +127,7 @@ class LotteryResult:
 
     @cached_property
     def base_rows(self) -> tuple[dict[str, Any], ...]:
-        """The base rates: a row for each problem, and one for the rows of a table that a model was fitted to."""
+        """The base rates: a row for each problem, and one for the rows that a model was fitted to."""
         rows = []
         for found in self.contests:
             table = found.contest.table
@@ -206,7 +206,9 @@ class LotteryResult:
             row["median_objective"] = objective_of(found, row["median"])
             row["within_tolerance"] = float(np.mean(raw <= self.plan.spec.tolerance))
             p, p_holm = corrected.get(i, (None, None))
-            row["a12_against_random"] = superiority(compared[i], compared[self.random]) if i in corrected else None
+            row["a12_against_random"] = (
+                superiority(compared[i], compared[self.random]) if i in corrected else None
+            )
             row |= {"p": p, "p_holm": p_holm}
             row["distinct"] = self.plan.spec.budget
             row["proposed"] = float(np.median([r.proposed for r in records]))

@@ -1,7 +1,7 @@
 """Evaluating a design once for all processes of a lottery.
 
-Who is about to evaluate a design locks the byte of a file that its key stands for; another process that wants the
-same design waits for the lock and finds the outcome. The system takes the lock from a process that dies.
+Who is about to evaluate a design locks the byte of a file that its key stands for; another process that wants
+the same design waits for the lock and finds the outcome. The system takes the lock from a process that dies.
 """
 
 from __future__ import annotations

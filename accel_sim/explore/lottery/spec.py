@@ -90,10 +90,10 @@ class LotterySpec(_Part):
         contestants: one of them is `random`, with which the others are compared.
         seeds: runs of each contestant on each problem, with seeds from 0.
         budget: distinct designs of each run.
-        checkpoints: numbers of distinct designs at which contestants are compared; quarters, halves and all of the
-            budget where not given.
-        base: random designs of each problem that are evaluated to know its base rate; all designs of a space
-            that has no more.
+        checkpoints: numbers of distinct designs at which contestants are compared; a quarter, half and all of
+            the budget where not given.
+        base: random designs of each problem that are evaluated to know its base rate; all designs of a
+            space that has no more.
         tolerance: losses up to it are equal in all tests, and a run that has one has reached the best.
         output: where the results go.
     """

@@ -93,7 +93,7 @@ class Shares:
 
 
 def variance_shares(losses: np.ndarray, samplers: Sequence[str]) -> Shares | None:
-    """Return the shares for float64[contestants, seeds] with the sampler of each contestant; None where all tie.
+    """Return the shares for float64[contestants, seeds], with the sampler of each; None where all tie.
 
     A nested analysis of variance of the ranks of all runs, with omega squared as the share: the sum of squares
     less what as many groups of runs drawn at random would have. What is compared are these samplers with these
@@ -158,8 +158,13 @@ def spread(losses: np.ndarray) -> Spread:
     medians = np.median(losses, axis=1)
     generator = np.random.default_rng(0)
     runs = np.tile(losses.reshape(-1), (SHUFFLES, 1))
-    shuffled = np.ptp(np.median(generator.permuted(runs, axis=1).reshape(SHUFFLES, *losses.shape), axis=2), axis=1)
+    shuffled = np.ptp(
+        np.median(generator.permuted(runs, axis=1).reshape(SHUFFLES, *losses.shape), axis=2), axis=1
+    )
     reached = np.sum(shuffled >= np.ptp(medians) * (1 - 1e-12))
     return Spread(
-        float(medians.min()), float(medians.max()), float(shuffled.mean()), float((1 + reached) / (1 + SHUFFLES))
+        float(medians.min()),
+        float(medians.max()),
+        float(shuffled.mean()),
+        float((1 + reached) / (1 + SHUFFLES)),
     )

@@ -96,26 +96,26 @@ def table_problem(
     """Return the table of an entry as a problem.
 
     Raises:
-        InputError: no such table, column, row or kind of model, or combinations are missing and no model is named.
+        InputError: no such table, column, row or kind of model; combinations are missing and no model is named.
     """
     file = _file(str(entry.table), document, place, lottery_file)
     try:
         table = _chosen(read_table(file, inputs=entry.inputs, metrics=entry.metrics), entry.where)
     except InputError as error:
-        raise InputError(f"{document.place(place)}: {error}") from None
+        raise document.error(place, str(error)) from None
     goals = read_goals(document.part(place), entry.objectives, entry.limits, table.metrics)
-    used = {name for goal in (*goals.objectives, *goals.limits) for name in goal.expression.names}
+    expressions = [own.expression for own in goals.objectives] + [own.expression for own in goals.limits]
+    used = {name for expression in expressions for name in expression.names}
     try:
         kept = tuple(name for name in table.metrics if name in used)
         designs = tabulated_designs(replace(table, metrics=kept or table.metrics))
     except InputError as error:
-        raise InputError(f"{document.place(place)}: {error}") from None
+        raise document.error(place, str(error)) from None
     space = space_of(designs.table)
     combinations = space.most or 0
-    source = json.dumps(
-        [designs.table.inputs, designs.table.metrics, [[repr(v) for v in d.values()] for d in designs.candidates]]
-        + [[designs.table.columns[name] for name in designs.table.metrics]]
-    )
+    rows = [[*map(repr, design.values())] for design in designs.candidates]
+    known = [designs.table.columns[name] for name in designs.table.metrics]
+    source = json.dumps([designs.table.inputs, designs.table.metrics, rows, known])
     if len(designs.candidates) == combinations:
         problem = FunctionProblem(source, designs.table.metrics, LookedUp(designs))
         return TableProblem(problem, space, goals, designs, (), file)
@@ -128,7 +128,7 @@ def table_problem(
     try:
         model, trust = _fitted(designs.table, entry.model)
     except InputError as error:
-        raise InputError(f"{document.place(place)}: {error}") from None
+        raise document.error(place, str(error)) from None
     import sklearn
 
     identity = f"{entry.model} {sklearn.__version__} {source}"
@@ -156,18 +156,22 @@ def _chosen(table: Table, where: Mapping[str, Any]) -> Table:
         rows = [row for row, value in enumerate(table.columns[column]) if value == wanted]
         if not rows:
             known = {str(value) for value in table.columns[column]}
-            raise InputError(f"{table.source}: no row has {column} = {wanted}{did_you_mean(str(wanted), known)}")
+            raise InputError(
+                f"{table.source}: no row has {column} = {wanted}{did_you_mean(str(wanted), known)}"
+            )
         table = take(table, rows)
     return replace(table, inputs=tuple(name for name in table.inputs if name not in where))
 
 
 def space_of(table: Table) -> Space:
-    """Return every combination of the values that the inputs of a table have; inputs with one value are constant."""
+    """Return every combination of the values that the inputs of a table have."""
     parameters = []
     for name in table.inputs:
         values = list({hashable(value): value for value in table.columns[name]}.values())
         ordered = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-        parameters.append(Parameter(name, (name,), Finite(tuple(sorted(values) if ordered else values), ordered)))
+        parameters.append(
+            Parameter(name, (name,), Finite(tuple(sorted(values) if ordered else values), ordered))
+        )
     return Space(tuple(parameters))
 
 

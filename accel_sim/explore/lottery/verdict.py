@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
+from accel_sim.explore.lottery.base import expected_evaluations
 from accel_sim.explore.lottery.outcome import ContestResult, LotteryResult
-from accel_sim.explore.lottery.statistics import SIGNIFICANT, Shares
+from accel_sim.explore.lottery.statistics import SIGNIFICANT, Ranking, Shares
 
 
 def verdict(result: LotteryResult) -> list[str]:
@@ -21,8 +22,10 @@ def on_problem(result: LotteryResult, found: ContestResult) -> list[str]:
     name, spec = found.contest.name, result.plan.spec
     rate = _base_rate(result, found)
     if result.easy(found):
-        tied = f"That samplers tie within {spec.tolerance:.3g} there says nothing about them"
-        return [f"{name}: {rate} {tied}; it is left out of the ranking."]
+        tied = (
+            f"Random search is there by the first checkpoint, {spec.marks[0]}: that samplers tie says nothing"
+        )
+        return [f"{name}: {rate} {tied} about them, and it is left out of the ranking."]
     return [f"{name}: {rate}", *_against_random(result, found), _lottery(result, found)]
 
 
@@ -32,14 +35,12 @@ def _base_rate(result: LotteryResult, found: ContestResult) -> str:
     hits = found.hits(base, tolerance)
     near = "the best known" if found.yard.single else "the best known front"
     whose = "all" if base.whole else "random"
-    from accel_sim.explore.lottery.base import expected_evaluations
-
     needed = expected_evaluations(base.designs, hits, base.whole)
     if math.isinf(needed):
         return f"none of {base.designs:,} {whose} designs is within {100 * tolerance:.3g} % of {near}."
     return (
-        f"{100 * hits / base.designs:.3g} % of {whose} designs are within {100 * tolerance:.3g} % of {near}, so that "
-        f"random search meets one after {needed:.3g} on average."
+        f"{100 * hits / base.designs:.3g} % of {whose} designs are within {100 * tolerance:.3g} % of {near}, "
+        f"so that random search meets one after {needed:.3g} on average."
     )
 
 
@@ -110,22 +111,7 @@ def on_all(result: LotteryResult) -> list[str]:
     found = result.overall(mark)
     if found is None:
         return ["No problem tells samplers apart: random search solves all of them."]
-    said = []
-    order = np.argsort(found.ranks, kind="stable")
-    best = int(order[0])
-    if found.p is None or found.p >= SIGNIFICANT:
-        said.append(
-            f"Over {found.blocks} runs on {len(telling)} problems the contestants cannot be told apart after {mark} "
-            "designs (Friedman)."
-        )
-    else:
-        alike = [result.labels[i] for i in order if found.ranks[i] - found.ranks[best] <= found.critical]
-        apart = found.ranks[result.random] - found.ranks[best] > found.critical
-        said.append(
-            f"Over {found.blocks} runs on {len(telling)} problems {result.labels[best]} has the best mean rank after "
-            f"{mark} designs, {found.ranks[best]:.2f} of {len(result.labels)}; {len(alike) - 1} others are within the "
-            f"critical difference of {found.critical:.2f}, and random search is{'' if apart else ' not'} beyond it."
-        )
+    said = [_ranked(result, found, len(telling))]
     shares = [own for f in telling if (own := result.shares(f, mark)) is not None]
     settings = sum(s.settings_p < SIGNIFICANT and s.settings > s.sampler for s in shares)
     sampler = sum(s.sampler_p < SIGNIFICANT and s.sampler > s.settings for s in shares)
@@ -134,3 +120,19 @@ def on_all(result: LotteryResult) -> list[str]:
         f"the sampler more than settings on {sampler}."
     )
     return said
+
+
+def _ranked(result: LotteryResult, found: Ranking, problems: int) -> str:
+    """Return who is ahead over all problems, and whether that is more than luck."""
+    mark = result.plan.spec.marks[-1]
+    over = f"Over {found.blocks} runs on {problems} problem{'s' if problems > 1 else ''}"
+    if found.p is None or found.p >= SIGNIFICANT:
+        return f"{over} the contestants cannot be told apart after {mark} designs (Friedman)."
+    best = int(np.argmin(found.ranks))
+    alike = sum(rank - found.ranks[best] <= found.critical for rank in found.ranks) - 1
+    apart = found.ranks[result.random] - found.ranks[best] > found.critical
+    return (
+        f"{over} {result.labels[best]} has the best mean rank after {mark} designs, {found.ranks[best]:.2f} of "
+        f"{len(result.labels)}; {alike} others are within the critical difference of {found.critical:.2f}, and "
+        f"random search is {'' if apart else 'not '}beyond it."
+    )

@@ -38,9 +38,7 @@ def _manifest(result: LotteryResult, started: str, seconds: float) -> dict[str, 
     plan = result.plan
     runs = len(plan.contests) * len(plan.contestants) * plan.spec.seeds
     return {
-        **circumstances(
-            plan.spec.name, (*PACKAGES, "optuna", "moocore", "scipy", "cmaes", "scikit-learn")
-        ),
+        **circumstances(plan.spec.name, (*PACKAGES, "optuna", "moocore", "scipy", "cmaes", "scikit-learn")),
         "lottery": plan.spec.model_dump(mode="json", by_alias=True),
         "inputs": inputs(plan.files),
         "problems": {
