@@ -60,7 +60,8 @@ def _options(
 @app.command("list", rich_help_panel=LOOK)
 def list_(
     kind: Annotated[
-        str, typer.Argument(help="designs, workloads, sweeps, searches, papers, components or suites.")
+        str,
+        typer.Argument(help="designs, workloads, sweeps, searches, lotteries, papers, components or suites."),
     ],
     as_json: AsJson = False,
 ) -> None:
@@ -273,6 +274,24 @@ def merge(
     from accel_sim.cli import shards
 
     shards.merge(folders, file, output, as_json)
+
+
+@app.command(rich_help_panel=EXPLORE)
+def lottery(
+    file: Annotated[str, typer.Argument(help="A lottery file, or the name of a shipped lottery.")],
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; by default as many as there are cores and work for.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder of the results.")
+    ] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget finished runs.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Samplers and their settings against random search, at equal budgets; what is luck, and what is not."""
+    from accel_sim.cli import lottery as lottery_
+
+    lottery_.lottery(file, workers, output, restart, as_json)
 
 
 @app.command(rich_help_panel=EXPLORE)

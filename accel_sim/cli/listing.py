@@ -49,6 +49,7 @@ KINDS: dict[str, Callable[[], dict[str, str]]] = {
     "workloads": _zoo("workloads"),
     "sweeps": _zoo("sweeps"),
     "searches": _zoo("searches"),
+    "lotteries": _zoo("lotteries"),
     "papers": _zoo("papers"),
     "components": _components,
     "suites": _suites,

@@ -59,6 +59,15 @@ class Document:
         kind = UnknownKeyError if message.startswith("unknown key") else InputError
         return kind(f"{self.place(path)}: {dotted + ': ' if dotted else ''}{message}")
 
+    def part(self, path: Sequence[Key]) -> Document:
+        """Return what stands at a key path as a document of its own, with its lines."""
+        data, length = self.data, len(path)
+        for key in path:
+            data = data[key]
+        lines = {own[length:]: line for own, line in self.lines.items() if own[:length] == tuple(path)}
+        overridden = frozenset(own[length:] for own in self.overridden if own[:length] == tuple(path))
+        return Document(self.source, data, lines, overridden)
+
     def with_data(self, data: Any) -> Document:
         """Return the document with other data, keeping the lines for what did not move."""
         return Document(self.source, data, self.lines, self.overridden)

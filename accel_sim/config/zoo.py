@@ -1,4 +1,4 @@
-"""Where the shipped workloads, designs, sweeps, searches and papers are, and how a name becomes a file."""
+"""Where the shipped workloads, designs, sweeps and the like are, and how a name becomes a file."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 
 from accel_sim.config.errors import InputError, did_you_mean
 
-KINDS = ("workloads", "designs", "sweeps", "searches", "papers")
+KINDS = ("workloads", "designs", "sweeps", "searches", "lotteries", "papers")
 # Where the entries of a kind are, if not in a folder of that name.
-_FOLDERS = {"papers": "sweeps/papers", "searches": "sweeps"}
+_FOLDERS = {"papers": "sweeps/papers", "searches": "sweeps", "lotteries": "sweeps"}
 # Names of kinds that share the folder of another one.
-_NAMES = {"searches": "search_"}
+_NAMES = {"searches": "search_", "lotteries": "lottery"}
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -57,7 +57,7 @@ def find(kind: str, name: str | Path) -> Path:
 
 
 def _singular(kind: str) -> str:
-    return "search" if kind == "searches" else kind[:-1]
+    return {"searches": "search", "lotteries": "lottery"}.get(kind, kind[:-1])
 
 
 def locate(kind: str, name: str, beside: Path | None) -> Path:

@@ -89,6 +89,10 @@ class Expression:
     _value: Closure = field(repr=False, compare=False)
     _violation: Closure = field(repr=False, compare=False)
 
+    def __reduce__(self) -> tuple[Callable[[object], Expression], tuple[str]]:
+        """Pickle the text: closures cannot be sent to another process."""
+        return parse_expression, (self.text,)
+
     def value(self, names: Names) -> Any:
         """Return the value for the given names.
 
