@@ -1,4 +1,4 @@
-"""How a search got on: hypervolume and best values against evaluations, and what chance alone would have found."""
+"""How a search got on: hypervolume and best values by evaluations, and what chance alone would have found."""
 
 from __future__ import annotations
 

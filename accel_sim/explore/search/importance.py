@@ -1,8 +1,8 @@
 """How much each parameter matters to each objective, and how far to believe it.
 
-Method: extremely randomized trees (Geurts, Ernst and Wehenkel, 2006) learn an objective from the parameters on
-four fifths of the designs and predict the last fifth, five times over. The importance of a parameter is the share
-of the variance that the predictions lose when its values are shuffled among designs they have not seen
+Method: extremely randomized trees (Geurts, Ernst and Wehenkel, 2006) learn an objective from the parameters of
+four fifths of the designs and predict the last fifth, five times over. The importance of a parameter is the
+share of the variance that the predictions lose when its values are shuffled among designs they have not seen
 (permutation importance: Breiman, 2001). It is not Optuna's `get_param_importances`, as neither fANOVA nor
 PED-ANOVA there says how good the model behind it is; here R2 on unseen designs does, and below TRUSTED an
 importance is no more than a hint.
@@ -63,7 +63,7 @@ class Importance:
 
 
 def importances(result: SearchResult) -> tuple[Importance, ...]:
-    """Return the importances for each objective; none where fewer than LEAST_DESIGNS designs can be learnt from.
+    """Return the importances for each objective; none with fewer than LEAST_DESIGNS designs to learn from.
 
     Every design of the space that has a result counts once, also beyond the limits.
     """

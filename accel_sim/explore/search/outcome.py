@@ -103,7 +103,7 @@ class SearchResult:
 
     @property
     def plot(self) -> SearchPlots:
-        """Pictures: `plot.pareto()`, `plot.hypervolume()`, `plot.importance()` and others; see `SearchPlots`."""
+        """Pictures: `plot.pareto()`, `plot.importance()` and others; see `SearchPlots`."""
         from accel_sim.explore.search.plots import SearchPlots
 
         return SearchPlots(self)
