@@ -38,13 +38,16 @@ def search_page(result: SearchResult, manifest: Mapping[str, Any], page: Path) -
         "pictures": pictures,
         "columns": columns,
         "front": rows,
+        "baseline_columns": [*columns[:2], "against the front", *columns[2:]],
         "baselines": [
-            (cells, result.verdict(trial))
+            [*cells[:2], text_cell(result.verdict(trial)), *cells[2:]]
             for cells, trial in zip(_designs(result, result.baselines, page)[1], result.baselines, strict=True)
         ],
         "parameters": [_parameter(result, p) for p in result.space.parameters],
         "constraints": [constraint.text for constraint in result.space.constraints],
-        "objectives": [(o.name, "more is better" if o.maximise else "less is better") for o in result.goals.objectives],
+        "objectives": [
+            (o.name, "more is better" if o.maximise else "less is better") for o in result.goals.objectives
+        ],
         "limits": [_limit(limit) for limit in result.goals.limits],
         "workloads": [_workload(entry) for entry in manifest["search"]["workloads"]],
         "designs": [_design(entry) for entry in _all_designs(manifest["search"])],
@@ -208,7 +211,12 @@ def _times(result: SearchResult) -> list[tuple[str, str]]:
     ]
     measured = _evaluation_seconds(result.folder / "points.sqlite")
     if measured is not None:
-        rows.append(("simulations ever, on their workers", f"{measured:.3g} s, {1e3 * measured / designs:.3g} ms a design"))
+        rows.append(
+            (
+                "simulations of all runs, on their workers",
+                f"{measured:.3g} s, {1e3 * measured / designs:.3g} ms a design",
+            )
+        )
     return rows
 
 

@@ -50,7 +50,9 @@ def search_pictures(result: SearchResult) -> dict[str, list[str]]:
         "importance": [
             one(f"importance{i}", 6.4, 1.6 + 0.26 * searched, matters(names[i])) for i in objectives
         ],
-        "parallel": [one("parallel", 2.0 + 1.05 * (searched + len(names)), 4.6, lambda ax: plots.parallel(ax=ax))],
+        "parallel": [
+            one("parallel", 2.0 + 1.05 * (searched + len(names)), 4.6, lambda ax: plots.parallel(ax=ax))
+        ],
         "slices": [_slices(result, i) for i in objectives],
     }
 

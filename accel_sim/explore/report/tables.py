@@ -43,7 +43,10 @@ def provenance(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Python", f"{manifest['python']} with {packages}"),
         ("platform", manifest["platform"]),
         ("started, finished", f"{manifest['started']}, {manifest['finished']}"),
-        *((f"input {name_of(entry['file'])}", f"sha256 {entry['sha256'][:16]}") for entry in manifest["inputs"]),
+        *(
+            (f"input {name_of(entry['file'])}", f"sha256 {entry['sha256'][:16]}")
+            for entry in manifest["inputs"]
+        ),
     ]
 
 

@@ -30,7 +30,11 @@ def hypervolume_plot(result: SearchResult, ax: Axes | None = None) -> Axes:
     ax.step(curve.evaluations, shares, where="post", color=PALETTE[0], lw=1.6)
     if shares:
         early = EARLY * curve.evaluations[-1]
-        bottom = max(share for at, share in zip(curve.evaluations, shares, strict=True) if at <= early or at == curve.evaluations[0])
+        bottom = max(
+            share
+            for at, share in zip(curve.evaluations, shares, strict=True)
+            if at <= early or at == curve.evaluations[0]
+        )
         ax.set_ylim(bottom - 0.05 * (100 - bottom or 1), 100 + 0.05 * (100 - bottom or 1))
     ax.set_ylabel("% of the last value", color=DARK)
     ax.set_xlabel(X_LABEL, color=DARK)

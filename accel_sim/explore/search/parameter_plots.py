@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_TICKS = 6
+# More lines than this are smaller as pixels.
+MOST_LINES = 1000
 
 
 def importance_plot(result: SearchResult, objective: int = 0, ax: Axes | None = None) -> Axes:
@@ -50,7 +52,7 @@ def model_words(found: Importance) -> str:
 
 
 def slice_plot(result: SearchResult, parameter: int, objective: int = 0, ax: Axes | None = None) -> Axes:
-    """Draw an objective over the values of a parameter, by its number among those searched; the front is blue."""
+    """Draw an objective over a parameter, given by its number among those searched; the front is blue."""
     ax = canvas(ax, 4.2, 3.2)
     own, domain = result.space.searched[parameter], result.space.domains[parameter]
     front = {t.number for t in result.front}
@@ -100,7 +102,12 @@ def parallel(result: SearchResult, ax: Axes | None = None) -> Axes:
             style: Any = {"size": 7, "color": DARK, "va": "center", "bbox": behind, "zorder": 5}
             ax.annotate(text, (place, height), (3, 0), textcoords="offset points", **style)
     ax.set_xticks(range(len(names)), names, rotation=25, ha="right")
-    tidy(ax, "What the designs of the front have in common", f"{result.name}: {len(trials)} feasible designs", "x")
+    tidy(
+        ax,
+        "What the designs of the front have in common",
+        f"{result.name}: {len(trials)} feasible designs",
+        "x",
+    )
     ax.set(ylim=(-0.06, 1.06), xlim=(-0.2, len(names) - 0.3))
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
@@ -108,14 +115,20 @@ def parallel(result: SearchResult, ax: Axes | None = None) -> Axes:
 
 
 def _lines(ax: Axes, result: SearchResult, trials: Sequence[Trial], heights: np.ndarray) -> None:
+    from matplotlib.collections import LineCollection
+
     front = {t.number for t in result.front}
+    others = []
     for trial, line in zip(trials, heights, strict=True):
         if trial.number in front:
             ax.plot(line, color=PALETTE[0], lw=1.5, alpha=0.85, zorder=3)
         elif trial.name:
             ax.plot(line, color=PALETTE[1], lw=1.5, ls="--", zorder=4, label=trial.name)
         else:
-            ax.plot(line, color=GREY, lw=0.5, alpha=0.3, zorder=2, rasterized=True)
+            others.append(np.stack([np.arange(len(line)), line], axis=1))
+    many = len(others) > MOST_LINES
+    lines = LineCollection(others, colors=GREY, linewidths=0.5, alpha=0.3, zorder=2, rasterized=many)
+    ax.add_collection(lines)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False, fontsize=8.5, labelcolor=DARK, loc="upper left", bbox_to_anchor=(0.6, 1.13))
 

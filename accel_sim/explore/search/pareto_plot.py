@@ -26,7 +26,7 @@ def panels(result: SearchResult) -> list[tuple[int, int]]:
 def pareto(result: SearchResult, x: int = 0, y: int = 1, ax: Axes | None = None) -> Axes:
     """Draw two objectives: feasible trials grey, others as crosses, the front blue, baselines as stars.
 
-    Of a front of two objectives the line is drawn below which nothing was found. The points of the front are the
+    Of a front of two objectives the line is drawn below which nothing was found. Points of the front are the
     collection with the gid `front-x-y`, in the order of `result.front`.
     """
     ax = canvas(ax, 7.0, 4.8)
