@@ -62,7 +62,8 @@ def hypervolume_curve(result: SearchResult) -> Curve:
     """Return the hypervolume of the front below the result's reference point, in the unit of the objectives."""
     front = Front(len(result.goals.objectives))
     front.reference = result.reference
-    evaluations, values = [], []
+    evaluations: list[int] = []
+    values: list[float] = []
     last = 0
     for last, trial in _counted(result):
         if not trial.feasible or trial.score is None:
@@ -77,7 +78,8 @@ def hypervolume_curve(result: SearchResult) -> Curve:
 
 def best_curve(result: SearchResult, objective: int) -> Curve:
     """Return the best feasible value of an objective so far."""
-    evaluations, values = [], []
+    evaluations: list[int] = []
+    values: list[float] = []
     lowest = None
     last = 0
     for last, trial in _counted(result):

@@ -60,7 +60,7 @@ def slice_plot(result: SearchResult, parameter: int, objective: int = 0, ax: Axe
     values: list[float] = []
     for on_front, style in ((False, {"color": GREY, "s": 9}), (True, {"color": PALETTE[0], "s": 24})):
         chosen = [t for t in feasible if (t.number in front) == on_front]
-        xs = [t.codes[parameter] for t in chosen if t.codes]
+        xs: list[Any] = [t.codes[parameter] for t in chosen if t.codes]
         ys = [t.score.values[objective] for t in chosen if t.score]
         options: Any = {"linewidths": 0, "zorder": 2 + on_front, **style}
         ax.scatter(xs, ys, **options).set_rasterized(not on_front)

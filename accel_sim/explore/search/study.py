@@ -36,7 +36,10 @@ def export_study(result: SearchResult, storage: str, name: str | None = None) ->
     Raises:
         InputError: another kind of storage, or a study of that name is in it already.
     """
-    import optuna
+    with warnings.catch_warnings():
+        # In a notebook without ipywidgets: Optuna's progress bar, which nothing here shows.
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        import optuna
 
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
