@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from accel_sim.config.errors import AccelSimError, InputError, RunError
+    from accel_sim.explore.search.loading import load_search
     from accel_sim.explore.search.search import search
     from accel_sim.explore.sweep import sweep
     from accel_sim.hardware.design import Design, load_design
@@ -31,6 +32,7 @@ _HOMES = {
     "RunError": "accel_sim.config.errors",
     "Workload": "accel_sim.workload",
     "load_design": "accel_sim.hardware.design",
+    "load_search": "accel_sim.explore.search.loading",
     "load_workload": "accel_sim.workload",
     "search": "accel_sim.explore.search.search",
     "simulate": "accel_sim.simulation",
@@ -45,6 +47,7 @@ __all__ = [
     "RunError",
     "Workload",
     "load_design",
+    "load_search",
     "load_workload",
     "search",
     "simulate",

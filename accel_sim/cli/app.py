@@ -325,6 +325,32 @@ def surrogate(
     surrogate_.surrogate(table, roles, tuple(kinds or ()), seed, output, as_json)
 
 
+@app.command(rich_help_panel=EXPLORE)
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="RESULTS_DIR", help="The folder of a search or a sweep.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="By default report.html in the folder."),
+    ] = None,
+) -> None:
+    """The results of a search or sweep as one HTML page that needs nothing else."""
+    from accel_sim.cli import report as report_
+
+    report_.report(folder, output)
+
+
+@app.command("export-study", rich_help_panel=EXPLORE)
+def export_study(
+    folder: Annotated[Path, typer.Argument(metavar="RESULTS_DIR", help="The folder of a search.")],
+    storage: Annotated[str, typer.Option(metavar="sqlite:///FILE|journal:FILE", help="Where the study goes.")],
+    name: Annotated[str | None, typer.Option(help="Of the study; by default that of the search.")] = None,
+) -> None:
+    """A search as an Optuna study, for optuna-dashboard."""
+    from accel_sim.cli import report as report_
+
+    report_.export_study(folder, storage, name)
+
+
 @app.command(rich_help_panel=TRUST)
 def validate(
     suite: Annotated[str, typer.Argument(help="Name of a suite, from `accel-sim list suites`.")],

@@ -10,23 +10,11 @@ from accel_sim.cli.options import PhaseOptions, describe_phase, parse_settings, 
 from accel_sim.cli.output import Column, line, print_json, remark, table, waiting
 from accel_sim.cli.run import brief
 from accel_sim.config import InputError
-from accel_sim.config.units import format_bytes, format_si
+from accel_sim.results.wording import format_metric
 from accel_sim.simulation import simulate
 
 if TYPE_CHECKING:
     from accel_sim.explore.iso import Match
-
-UNITS = {
-    "latency_s": "s",
-    "cycles": "cycles",
-    "energy_j": "J",
-    "dynamic_energy_j": "J",
-    "leakage_energy_j": "J",
-    "power_w": "W",
-    "macs": "MAC",
-    "edp_j_s": "Js",
-    "peak_macs_per_s": "MAC/s",
-}
 
 
 def compare(
@@ -116,16 +104,3 @@ def _cells(name: str, metrics: list[dict[str, float]], ratios: list[dict[str, fl
         share = ratio[name]
         cells.append(f"{format_metric(name, values[name])} ({share:.3g})" if share is not None else "")
     return cells
-
-
-def format_metric(name: str, value: float) -> str:
-    """Return a metric with its unit, for people."""
-    if name == "utilization":
-        return f"{value:.2%}"
-    if name == "area_mm2":
-        return f"{value:.4g} mm²"
-    if name.endswith("_bytes"):
-        return format_bytes(value)
-    if name in UNITS:
-        return f"{value:,.0f}" if name == "cycles" else format_si(value, UNITS[name])
-    return f"{value:.4g}"

@@ -8,9 +8,9 @@ from typing import Any
 
 import typer
 
-from accel_sim.cli.compare import format_metric
 from accel_sim.cli.output import Column, line, print_json, table, waiting
 from accel_sim.config import zoo
+from accel_sim.results.wording import format_metric
 from accel_sim.validation.claims import Claim, ClaimFile, Comparison, Outcome, read_paper, reproduce
 from accel_sim.validation.claims.outcome import MISSED, NEEDS, as_data
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import typer
 
-from accel_sim.cli.compare import format_metric
 from accel_sim.cli.output import Column, heading, line, print_json, remark, table
 from accel_sim.cli.places import Where
-from accel_sim.config.units import format_quantity
 from accel_sim.explore.search.driver import SearchProgress, Trial
 from accel_sim.explore.search.outcome import SearchResult, varied
 from accel_sim.explore.search.search import search as run_search
+from accel_sim.explore.search.wording import format_value, short_names
+from accel_sim.results.wording import format_metric
 
 MOST_ROWS = 20
 PLAIN_INTERVAL_S = 5.0
@@ -133,27 +133,18 @@ def _print(result: SearchResult) -> None:
         heading("baselines")
         _table(result, list(result.baselines), paths, lambda trial: trial.name)
         for trial in result.baselines:
-            line(f"{trial.name}: {_verdict(result, trial)}")
+            line(f"{trial.name}: {result.verdict(trial)}")
     line("")
     for name in ("table.csv", "best", "pareto.png", "manifest.json"):
         if (result.folder / name).exists():
             line(str(result.folder / name))
-
-
-def _verdict(result: SearchResult, trial: Trial) -> str:
-    if trial.score is None:
-        return f"no result: {trial.error}"
-    outside = "" if trial.feasible else "beyond the limits; "
-    if any(trial.key == other.key for other in result.front):
-        return f"{outside}on the front"
-    better = len(result.beaten_by(trial))
-    return f"{outside}dominated by {better} designs of the front" if better else f"{outside}not dominated"
+    line(f"accel-sim report {result.folder}: all of it as one page")
 
 
 def _table(result: SearchResult, trials: list[Trial], paths: list[str], name: Callable[[Trial], str]) -> None:
     goals = (*result.goals.names, *(limit.name for limit in result.goals.limits))
     goals = tuple(dict.fromkeys(goals))
-    columns = [Column("trial"), Column("baseline"), *(Column(name) for name in _short_names(paths))]
+    columns = [Column("trial"), Column("baseline"), *(Column(name) for name in short_names(paths))]
     columns += [Column(goal, number=True) for goal in goals]
     rows = []
     for trial in trials:
@@ -165,24 +156,8 @@ def _table(result: SearchResult, trials: list[Trial], paths: list[str], name: Ca
             [
                 str(trial.number),
                 name(trial),
-                *(_short(trial.values.get(path), result.parameters[path]) for path in paths),
+                *(format_value(trial.values.get(path), result.parameters[path]) for path in paths),
                 *(format_metric(goal, values[goal]) if goal in values else "" for goal in goals),
             ]
         )
     table(columns, rows)
-
-
-def _short(value: object, column: str) -> str:
-    """Return a value of a parameter with the unit that its column names."""
-    if value is None:
-        return ""
-    dimension = column.partition(" [")[2].rstrip("]")
-    if dimension and isinstance(value, int | float):
-        return format_quantity(value if dimension == "bytes" else float(f"{value:.5g}"), dimension)
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _short_names(paths: list[str]) -> list[str]:
-    """Return the last parts of paths, with what stands before where that is not enough."""
-    last = [path.rpartition(".")[2] for path in paths]
-    return [name if last.count(name) == 1 else path for name, path in zip(last, paths, strict=True)]

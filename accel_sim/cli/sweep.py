@@ -10,12 +10,12 @@ from typing import Any
 
 import typer
 
-from accel_sim.cli.compare import format_metric
 from accel_sim.cli.output import Column, heading, line, print_json, remark, table
 from accel_sim.cli.places import Where
 from accel_sim.explore import sweep as explore
 from accel_sim.explore.plots import by_workload, rank
 from accel_sim.explore.table import SweepResult
+from accel_sim.results.wording import format_metric
 
 TOP_ROWS = 5
 PLAIN_INTERVAL_S = 5.0

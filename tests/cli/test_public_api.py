@@ -17,6 +17,7 @@ DOCUMENTED = {
     "RunError",
     "Workload",
     "load_design",
+    "load_search",
     "load_workload",
     "search",
     "simulate",

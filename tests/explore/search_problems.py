@@ -14,10 +14,12 @@ from typing import Any
 from accel_sim.explore.crew import Crew
 from accel_sim.explore.pool import Opener, local_pool
 from accel_sim.explore.search.domains import read_domain
-from accel_sim.explore.search.driver import Rules, Search, SearchProgress, Start, Trial
+from accel_sim.explore.search.driver import Rules, Search, SearchProgress, Spent, Start, Trial
 from accel_sim.explore.search.expressions import parse_expression
 from accel_sim.explore.search.goals import Goals, Limit, Objective
 from accel_sim.explore.search.log import TrialLog
+from accel_sim.explore.search.outcome import SearchResult
+from accel_sim.explore.search.pareto import Front
 from accel_sim.explore.search.problem import FunctionProblem
 from accel_sim.explore.search.samplers import make_sampler
 from accel_sim.explore.search.space import Parameter, Space
@@ -123,6 +125,31 @@ def run(
     ):
         rules = Rules(budget, seed, batch, in_flight)
         return Search(problem, space, goals, made, rules, starts, store, log, crew, progress).run()
+
+
+def result_of(
+    trials: list[Trial], sampler: str, *, space: Space = CHIP, goals: Goals = TWO, budget: int = 0
+) -> SearchResult:
+    """Return the result of a search that `run` made."""
+    front = Front(len(goals.objectives))
+    for batch in sorted({t.batch for t in trials}):
+        front.add([t.score.costs for t in trials if t.batch == batch and t.feasible and t.score])
+    return SearchResult(
+        name="toy",
+        folder=Path(),
+        sampler=sampler,
+        settings={},
+        rules=Rules(budget, 1, 8),
+        space=space,
+        goals=goals,
+        trials=tuple(trials),
+        parameters={path: path for parameter in space.parameters for path in parameter.paths},
+        metrics=(),
+        hypervolume=front.hypervolume,
+        reference=front.reference,
+        computed=len(trials),
+        spent=Spent(),
+    )
 
 
 class Stopped(BaseException):

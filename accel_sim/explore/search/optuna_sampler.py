@@ -16,14 +16,17 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
-import optuna
-from optuna.samplers._ga._base import BaseGASampler
-from optuna.trial import TrialState
-
 from accel_sim.config import InputError
 from accel_sim.explore.search.domains import Code, Finite
 from accel_sim.explore.search.samplers import POPULATION, Told, check_settings, filled, seed_of
 from accel_sim.explore.search.space import Codes, Space
+
+with warnings.catch_warnings():
+    # In a notebook without ipywidgets: Optuna's progress bar, which nothing here shows.
+    warnings.filterwarnings("ignore", message="IProgress not found")
+    import optuna
+    from optuna.samplers._ga._base import BaseGASampler
+    from optuna.trial import TrialState
 
 _CLASSES: dict[str, Callable[..., optuna.samplers.BaseSampler]] = {
     "nsga2": optuna.samplers.NSGAIISampler,

@@ -8,12 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accel_sim.explore.search.driver import BASELINE, FAILED, ILLEGAL, Spent, Trial
+from accel_sim.explore.search.driver import BASELINE, FAILED, ILLEGAL, Rules, Spent, Trial
 from accel_sim.explore.search.goals import Goals
 from accel_sim.explore.search.pareto import as_rows, dominates, nondominated
+from accel_sim.explore.search.space import Space
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from accel_sim.explore.search.importance import Importance
+    from accel_sim.explore.search.plots import SearchPlots
 
 
 @dataclass(frozen=True)
@@ -24,10 +28,12 @@ class SearchResult:
         name: of the search.
         folder: where its files are.
         sampler: that proposed, `auto` resolved.
+        settings: of the sampler, as in the file.
+        rules: budget, seed and batch.
+        space: what was searched.
         goals: what it was after.
         trials: every proposal in order, baselines first.
         parameters: columns of the parameters, by path.
-        searched: paths that samplers choose; the other parameters follow from them.
         metrics: metrics that are columns of the table.
         hypervolume, reference: what the front dominates, and below which point, all costs to be minimised; None
             where nothing is feasible.
@@ -38,15 +44,22 @@ class SearchResult:
     name: str
     folder: Path
     sampler: str
+    settings: Mapping[str, Any]
+    rules: Rules
+    space: Space
     goals: Goals
     trials: tuple[Trial, ...]
     parameters: Mapping[str, str]
-    searched: tuple[str, ...]
     metrics: tuple[str, ...]
     hypervolume: float
     reference: tuple[float, ...] | None
     computed: int
     spent: Spent
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """Paths that samplers choose; the other parameters follow from them."""
+        return tuple(path for parameter in self.space.searched for path in parameter.paths)
 
     @cached_property
     def front(self) -> tuple[Trial, ...]:
@@ -67,6 +80,33 @@ class SearchResult:
             return ()
         own = baseline.score.costs
         return tuple(t for t in self.front if t.score is not None and dominates(t.score.costs, own))
+
+    def verdict(self, baseline: Trial) -> str:
+        """Return in words how a baseline compares with the front."""
+        if baseline.score is None:
+            return f"no result: {baseline.error}"
+        outside = "" if baseline.feasible else "beyond the limits; "
+        if any(baseline.key == other.key for other in self.front):
+            return f"{outside}on the front"
+        better = len(self.beaten_by(baseline))
+        return f"{outside}dominated by {better} designs of the front" if better else f"{outside}not dominated"
+
+    @cached_property
+    def importances(self) -> tuple[Importance, ...]:
+        """How much each parameter matters to each objective, with the error of the model that says so.
+
+        See `accel_sim.explore.search.importance`.
+        """
+        from accel_sim.explore.search.importance import importances
+
+        return importances(self)
+
+    @property
+    def plot(self) -> SearchPlots:
+        """Pictures: `plot.pareto()`, `plot.importance()` and others; see `SearchPlots`."""
+        from accel_sim.explore.search.plots import SearchPlots
+
+        return SearchPlots(self)
 
     def count(self) -> dict[str, int]:
         """Return how many trials there are of each sort; `distinct` counts designs that are no baselines."""
@@ -96,7 +136,7 @@ class SearchResult:
                     *("trial", "batch", "kind", "name"),
                     *self.parameters.values(),
                     *self.measured,
-                    *("status", "feasible", "front", "violation", "same_as_trial", "error"),
+                    *("status", "feasible", "front", "violation", "same_as_trial", "key", "error"),
                 )
             )
         )
@@ -117,7 +157,7 @@ class SearchResult:
             row |= dict(zip((limit.name for limit in self.goals.limits), trial.score.limited, strict=True))
             row |= {"feasible": trial.feasible, "front": trial.number in front}
         row |= {"status": trial.status, "violation": trial.violation, "error": trial.error}
-        row["same_as_trial"] = trial.first if trial.repeated else None
+        row |= {"same_as_trial": trial.first if trial.repeated else None, "key": trial.key}
         return row
 
     @cached_property

@@ -88,6 +88,15 @@ def default_batch(sampler: str, settings: Mapping[str, Any]) -> int:
     return {"tpe": 10, "gp": 4, "cmaes": 10}.get(sampler, POPULATION)
 
 
+def blind_proposals(sampler: str, settings: Mapping[str, Any]) -> int | None:
+    """Return how many proposals a sampler draws at random before it looks at results; None where all are."""
+    if sampler in ("random", "qmc"):
+        return None
+    if sampler in ("nsga2", "nsga3"):
+        return int(settings.get("population_size", POPULATION))
+    return int(settings.get("n_startup_trials", 10)) if sampler in ("tpe", "gp") else 0
+
+
 def make_sampler(
     name: str, settings: Mapping[str, Any], space: Space, objectives: int, limits: Sequence[str], seed: int
 ) -> Sampler:

@@ -27,6 +27,7 @@ from accel_sim.explore.search.outcome import SearchResult
 from accel_sim.explore.search.plan import SearchPlan, identity, plan_search
 from accel_sim.explore.search.reading import DESIGN, dimension_of
 from accel_sim.explore.search.samplers import BLIND, RULE, make_sampler
+from accel_sim.explore.search.space_data import space_to_data
 from accel_sim.explore.search.spec import read_search
 from accel_sim.explore.store import Store, forget
 from accel_sim.explore.sweep import POINTS, check_workers, make_folder
@@ -113,10 +114,12 @@ def run_plan(
         name=plan.spec.name,
         folder=folder,
         sampler=plan.sampler,
+        settings=plan.spec.search.settings,
+        rules=plan.rules,
+        space=plan.space,
         goals=plan.goals,
         trials=tuple(trials),
         parameters=parameter_columns(plan),
-        searched=tuple(path for parameter in plan.space.searched for path in parameter.paths),
         metrics=plan.simulated.metrics if len(plan.simulated.workloads) > 1 else plan.simulated.mix_metrics,
         hypervolume=driver.front.hypervolume if costs and reference else 0.0,
         reference=reference,
@@ -201,9 +204,18 @@ def _manifest(plan: SearchPlan, result: SearchResult, started: str) -> dict[str,
         **circumstances(plan.spec.name, (*PACKAGES, "optuna", "moocore", "scipy", "cmaes")),
         "search": plan.spec.model_dump(mode="json", by_alias=True),
         "sampler": {"name": plan.sampler, "auto_means": RULE, **asdict(plan.rules)},
-        "space": {"candidates": plan.space.size, "combinations": plan.space.most},
+        "space": {
+            "candidates": plan.space.size,
+            "combinations": plan.space.most,
+            **space_to_data(plan.space),
+        },
+        "parameter_columns": dict(result.parameters),
         "inputs": inputs(plan.files),
-        "columns": {"inputs": list(result.parameters.values()), "metrics": result.measured},
+        "columns": {
+            "inputs": list(result.parameters.values()),
+            "metrics": result.measured,
+            "simulated": result.metrics,
+        },
         "counts": {**result.count(), "computed_by_this_run": result.computed},
         "hypervolume": result.hypervolume,
         "reference_point": result.reference,
