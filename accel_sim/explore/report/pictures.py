@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Colours of ours that the page gives, as they differ between light and dark.
-THEMED = {DARK: "var(--ink)", GREY: "var(--grey)", LIGHT: "var(--grid)", "#ffffff": "var(--paper)"}
+THEMED = {
+    DARK: "var(--ink)",
+    "#000000": "var(--ink)",
+    GREY: "var(--grey)",
+    LIGHT: "var(--grid)",
+    "#ffffff": "var(--paper)",
+}
 _ID = re.compile(r'(\bid="|\bxlink:href="#|url\(#)')
 _FONT = re.compile(r"(font: [^'\";]*?)'DejaVu Sans'[^;\"]*")
 MOST_PANELS = 6

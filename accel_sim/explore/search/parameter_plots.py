@@ -12,6 +12,7 @@ from accel_sim.explore.search.domains import Domain, Finite
 from accel_sim.explore.search.driver import Trial
 from accel_sim.explore.search.importance import LEAST_DESIGNS, Importance
 from accel_sim.explore.search.outcome import SearchResult
+from accel_sim.explore.search.pareto_plot import FAINT
 from accel_sim.explore.search.wording import format_value
 from accel_sim.results.canvas import DARK, GREY, PALETTE, canvas, tidy
 from accel_sim.results.wording import format_metric, unit_of
@@ -58,7 +59,10 @@ def slice_plot(result: SearchResult, parameter: int, objective: int = 0, ax: Axe
     front = {t.number for t in result.front}
     feasible = [t for t in _inside(result) if t.codes and t.codes[parameter] is not None]
     values: list[float] = []
-    for on_front, style in ((False, {"color": GREY, "s": 9}), (True, {"color": PALETTE[0], "s": 24})):
+    for on_front, style in (
+        (False, {"color": FAINT, "alpha": 0.6, "s": 9}),
+        (True, {"color": PALETTE[0], "s": 24}),
+    ):
         chosen = [t for t in feasible if (t.number in front) == on_front]
         xs: list[Any] = [t.codes[parameter] for t in chosen if t.codes]
         ys = [t.score.values[objective] for t in chosen if t.score]

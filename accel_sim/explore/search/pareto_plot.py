@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from accel_sim.explore.plots import spread_scale
 from accel_sim.explore.search.driver import Trial
 from accel_sim.explore.search.outcome import SearchResult
-from accel_sim.results.canvas import DARK, GREY, LIGHT, PALETTE, canvas, tidy
+from accel_sim.results.canvas import DARK, PALETTE, canvas, tidy
 from accel_sim.results.wording import unit_of
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # The first colours are those of the front and of what follows from it.
 BASELINE_COLORS = PALETTE[1:]
+# Of what is drawn as pixels, which cannot follow a page from light to dark.
+FAINT = "#8A8A8A"
 
 
 def panels(result: SearchResult) -> list[tuple[int, int]]:
@@ -34,8 +36,20 @@ def pareto(result: SearchResult, x: int = 0, y: int = 1, ax: Axes | None = None)
     on_front = {t.number for t in result.front}
     outside = [t for t in tried if not t.feasible]
     behind = [t for t in tried if t.feasible and t.number not in on_front]
-    _points(ax, outside, x, y, "beyond the limits", marker="x", color=LIGHT, s=14, linewidths=1, zorder=1)
-    _points(ax, behind, x, y, "dominated", marker="o", color=GREY, s=12, linewidths=0, zorder=2)
+    _points(
+        ax,
+        outside,
+        x,
+        y,
+        "beyond the limits",
+        marker="x",
+        color=FAINT,
+        alpha=0.35,
+        s=14,
+        linewidths=1,
+        zorder=1,
+    )
+    _points(ax, behind, x, y, "dominated", marker="o", color=FAINT, alpha=0.6, s=12, linewidths=0, zorder=2)
     _front(ax, result, x, y)
     _baselines(ax, result, x, y)
     for which, objective in (("x", x), ("y", y)):
