@@ -9,13 +9,14 @@ from typing import Any
 
 from accel_sim.explore.crew import Crew
 from accel_sim.explore.search.domains import read_domain
-from accel_sim.explore.search.driver import Rules, Search, Start, Trial
+from accel_sim.explore.search.driver import Search
 from accel_sim.explore.search.expressions import parse_expression
 from accel_sim.explore.search.goals import Goals, Limit, Objective
 from accel_sim.explore.search.log import TrialLog
 from accel_sim.explore.search.problem import FunctionProblem
 from accel_sim.explore.search.samplers import make_sampler
 from accel_sim.explore.search.space import Parameter, Space
+from accel_sim.explore.search.trials import Rules, Start, Trial
 from accel_sim.explore.spec import Bound
 from accel_sim.explore.store import Store
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accel_sim.explore.search.driver import BASELINE, FAILED, ILLEGAL, Spent, Trial
-from accel_sim.explore.search.goals import Goals
-from accel_sim.explore.search.pareto import as_rows, dominates, nondominated
+from accel_sim.explore.search.goals import Goals, Score
+from accel_sim.explore.search.pareto import dominates
+from accel_sim.explore.search.trials import BASELINE, FAILED, ILLEGAL, SCREENED, Spent, Trial, front_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +33,8 @@ class SearchResult:
             where nothing is feasible.
         computed: tasks that this call evaluated; the others were there already.
         spent: seconds of the driver.
+        fidelities: by what they were used for: `screen`, `search` and `confirm`, in this order, those that there are.
+        confirmed: scores of the front and the baselines in the confirmation, or their error, by number of trial.
     """
 
     name: str
@@ -47,14 +49,13 @@ class SearchResult:
     reference: tuple[float, ...] | None
     computed: int
     spent: Spent
+    fidelities: Mapping[str, str] = field(default_factory=lambda: {"search": "tile"})
+    confirmed: Mapping[int, Score | str] = field(default_factory=dict)
 
     @cached_property
     def front(self) -> tuple[Trial, ...]:
         """Feasible trials that no other one beats, each design once, by the first objective."""
-        found = [t for t in self.trials if t.feasible and not t.repeated]
-        costs = as_rows([t.score.costs for t in found if t.score is not None], len(self.goals.objectives))
-        kept = [t for t, stays in zip(found, nondominated(costs), strict=True) if stays]
-        return tuple(sorted(kept, key=lambda t: (t.score.costs if t.score else (), t.number)))
+        return front_of(self.trials, len(self.goals.objectives))
 
     @property
     def baselines(self) -> tuple[Trial, ...]:
@@ -69,9 +70,19 @@ class SearchResult:
         return tuple(t for t in self.front if t.score is not None and dominates(t.score.costs, own))
 
     def count(self) -> dict[str, int]:
-        """Return how many trials there are of each sort; `distinct` counts designs that are no baselines."""
-        own = {t.key for t in self.trials if t.status != ILLEGAL} - {t.key for t in self.baselines}
+        """Return how many trials there are of each sort.
+
+        `distinct` counts designs evaluated at the fidelity of the search, `screened` those evaluated by the
+        screening, both without baselines.
+        """
+        legal = [t for t in self.trials if t.status != ILLEGAL]
+        baselines = {t.key for t in self.baselines}
+        screens = "screen" in self.fidelities
+        judged = [t for t in legal if t.status != SCREENED and (t.screening is not None or not screens)]
+        counts = {"screened": len({t.key for t in legal} - baselines)} if screens else {}
+        own = {t.key for t in judged} - baselines
         return {
+            **counts,
             "trials": len(self.trials),
             "distinct": len(own),
             "duplicates": sum(t.repeated and t.status != ILLEGAL for t in self.trials),
@@ -92,10 +103,19 @@ class SearchResult:
                     *self.parameters.values(),
                     *goals,
                     *self.metrics,
+                    *(self._at(name, use) for use in self._others for name in self.goals.names),
                     *("status", "feasible", "front", "violation", "same_as_trial", "error"),
                 )
             )
         )
+
+    @property
+    def _others(self) -> list[str]:
+        """Uses of fidelities other than that of the search."""
+        return [use for use in self.fidelities if use != "search"]
+
+    def _at(self, objective: str, use: str) -> str:
+        return f"{objective} @ {self.fidelities[use]}"
 
     @cached_property
     def rows(self) -> tuple[dict[str, Any], ...]:
@@ -112,6 +132,10 @@ class SearchResult:
             row |= dict(zip(self.goals.names, trial.score.values, strict=True))
             row |= dict(zip((limit.name for limit in self.goals.limits), trial.score.limited, strict=True))
             row |= {"feasible": trial.feasible, "front": trial.number in front}
+        for use in self._others:
+            score = trial.screening if use == "screen" else self.confirmed.get(trial.number)
+            if isinstance(score, Score):
+                row |= {self._at(n, use): v for n, v in zip(self.goals.names, score.values, strict=True)}
         row |= {"status": trial.status, "violation": trial.violation, "error": trial.error}
         row["same_as_trial"] = trial.first if trial.repeated else None
         return row

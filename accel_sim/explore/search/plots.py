@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accel_sim.explore.plots import spread_scale
-from accel_sim.explore.search.driver import Trial
 from accel_sim.explore.search.outcome import SearchResult
+from accel_sim.explore.search.trials import Trial
 from accel_sim.explore.table import write_if_changed
 
 if TYPE_CHECKING:

@@ -20,14 +20,17 @@ from accel_sim.config import InputError
 from accel_sim.explore.crew import Crew
 from accel_sim.explore.manifest import PACKAGES, circumstances, inputs, now
 from accel_sim.explore.pool import Opener, local_pool
+from accel_sim.explore.search.agreement import in_manifest
+from accel_sim.explore.search.baselines import in_words, verdict
 from accel_sim.explore.search.best import write_best
-from accel_sim.explore.search.driver import Search, SearchProgress
+from accel_sim.explore.search.driver import Search
 from accel_sim.explore.search.log import TrialLog
 from accel_sim.explore.search.outcome import SearchResult
 from accel_sim.explore.search.plan import SearchPlan, identity, plan_search
 from accel_sim.explore.search.reading import DESIGN, dimension_of
 from accel_sim.explore.search.samplers import RULE, make_sampler
 from accel_sim.explore.search.spec import read_search
+from accel_sim.explore.search.trials import SearchProgress
 from accel_sim.explore.store import Store, forget
 from accel_sim.explore.sweep import check_workers, make_folder
 from accel_sim.explore.table import to_csv, write_if_changed
@@ -107,10 +110,10 @@ def run_plan(
     with (
         Store(points) as store,
         TrialLog(points, identity(plan)) as log,
-        Crew(plan.problem.evaluate, workers, opener) as crew,
+        Crew(plan.ladder.evaluate, workers, opener) as crew,
     ):
         driver = Search(
-            plan.problem, plan.space, plan.goals, sampler, plan.rules, plan.starts, store, log, crew, progress
+            plan.ladder, plan.space, plan.goals, sampler, plan.rules, plan.starts, store, log, crew, progress
         )
         trials = driver.run()
     costs = [t.score.costs for t in trials if t.feasible and t.score is not None]
@@ -128,6 +131,8 @@ def run_plan(
         reference=reference,
         computed=driver.computed,
         spent=driver.spent,
+        fidelities=plan.spec.fidelity.names,
+        confirmed=driver.confirmed,
     )
 
 
@@ -167,7 +172,9 @@ def _manifest(plan: SearchPlan, result: SearchResult, started: str) -> dict[str,
         "counts": {**result.count(), "computed_by_this_run": result.computed},
         "hypervolume": result.hypervolume,
         "reference_point": result.reference,
-        "seconds": asdict(result.spent),
+        "fidelities": in_manifest(result),
+        "baselines": {trial.name: in_words(result, verdict(result, trial)) for trial in result.baselines},
+        "seconds": {**asdict(result.spent), "own": result.spent.own},
         "started": started,
         "finished": now(),
     }
