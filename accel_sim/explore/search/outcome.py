@@ -93,17 +93,21 @@ class SearchResult:
         }
 
     @property
+    def measured(self) -> tuple[str, ...]:
+        """Columns of what was found out: objectives, what is limited, metrics, objectives at other fidelities."""
+        goals = (*self.goals.names, *(limit.name for limit in self.goals.limits))
+        elsewhere = (self._at(name, use) for use in self._others for name in self.goals.names)
+        return tuple(dict.fromkeys((*goals, *self.metrics, *elsewhere)))
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Columns of the table."""
-        goals = [*self.goals.names, *(limit.name for limit in self.goals.limits)]
         return tuple(
             dict.fromkeys(
                 (
                     *("trial", "batch", "kind", "name"),
                     *self.parameters.values(),
-                    *goals,
-                    *self.metrics,
-                    *(self._at(name, use) for use in self._others for name in self.goals.names),
+                    *self.measured,
                     *("status", "feasible", "front", "violation", "same_as_trial", "error"),
                 )
             )

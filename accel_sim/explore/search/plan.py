@@ -25,6 +25,8 @@ from accel_sim.explore.search.spec import Baseline, SearchSpec
 from accel_sim.explore.search.trials import Rules, Start
 from accel_sim.hardware.design import build_design
 from accel_sim.simulation import FIDELITIES
+from accel_sim.workload import Workload
+from accel_sim.workload.formats import TensorFormat
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,14 @@ def _of_own_design(
     return Start(name, values, codes)
 
 
+def _of_workload(workload: Workload, path: str) -> Any:
+    """Return the value of a path in a workload as a file would have it, None where it has none."""
+    value: Any = workload
+    for key in path.split(".")[1:]:
+        value = getattr(value, key, None)
+    return value.name if isinstance(value, TensorFormat) else value
+
+
 def _inside(space: Space, problem: SimulatedProblem, chip: int, settings: Any) -> tuple[Any, ...] | None:
     """Return the candidate that is a design with settings, None where it lies outside the space."""
     document = problem.chips[chip].document
@@ -227,7 +237,7 @@ def _inside(space: Space, problem: SimulatedProblem, chip: int, settings: Any) -
     for parameter in space.parameters:
         for path in parameter.paths:
             if path.startswith("workload."):
-                values[path] = settings.get(path)
+                values[path] = settings.get(path, _of_workload(problem.workloads[0].workload, path))
             elif path != DESIGN:
                 values[path] = own.own_value(0, path)
     elsewhere = [path for path in settings if path not in values]
