@@ -28,7 +28,7 @@ def space_of(parameters: Mapping[str, Any], constraints: tuple[str, ...] = ()) -
         paths = tuple(path.strip() for path in name.split(","))
         rest = dict(given) if isinstance(given, dict) else {"choice": given}
         when, derive = (parse_expression(rest.pop(key)) if key in rest else None for key in ("when", "derive"))
-        domain = None if derive else read_domain(rest, lambda value: value, len(paths))
+        domain = None if derive else read_domain(rest, *[lambda value: value] * len(paths))
         made.append(Parameter(name, paths, domain, when, derive))
     return Space(tuple(made), tuple(map(parse_expression, constraints)))
 
