@@ -12,6 +12,7 @@ from accel_sim.explore.search.domains import read_domain
 from accel_sim.explore.search.driver import Search
 from accel_sim.explore.search.expressions import parse_expression
 from accel_sim.explore.search.goals import Goals, Limit, Objective
+from accel_sim.explore.search.ladder import Ladder
 from accel_sim.explore.search.log import TrialLog
 from accel_sim.explore.search.problem import FunctionProblem
 from accel_sim.explore.search.samplers import make_sampler
@@ -79,7 +80,7 @@ def run(
     *,
     budget: int,
     space: Space = CHIP,
-    problem: FunctionProblem = CHIP_PROBLEM,
+    problem: FunctionProblem | Ladder = CHIP_PROBLEM,
     goals: Goals = TWO,
     settings: Mapping[str, Any] | None = None,
     seed: int = 1,
@@ -88,8 +89,12 @@ def run(
     workers: int = 1,
     starts: tuple[Start, ...] = (),
     stop_after: int | None = None,
-) -> list[Trial]:
-    """Return the trials of a search; it ends as if killed after `stop_after` batches are logged."""
+    with_confirmed: bool = False,
+) -> Any:
+    """Return the trials of a search, and what was confirmed of them where that is wanted.
+
+    It ends as if killed after `stop_after` batches are logged.
+    """
     limits = [limit.name for limit in goals.limits]
     made = make_sampler(sampler, settings or {}, space, len(goals.objectives), limits, seed)
     folder.mkdir(exist_ok=True)
@@ -100,7 +105,9 @@ def run(
         Crew(problem.evaluate, workers) as crew,
     ):
         rules = Rules(budget, seed, batch, in_flight)
-        return Search(problem, space, goals, made, rules, starts, store, log, crew).run()
+        driver = Search(problem, space, goals, made, rules, starts, store, log, crew)
+        trials = driver.run()
+        return (trials, driver.confirmed) if with_confirmed else trials
 
 
 class Stopped(BaseException):
