@@ -118,7 +118,11 @@ def _as_data(result: SearchResult) -> dict[str, Any]:
         "front": [rows[trial.number] for trial in result.front],
         "fidelities": agreement.in_manifest(result),
         "baselines": [
-            {**rows[trial.number], "beaten_by": [t.number for t in found.beaten_by], **_closest(result, found)}
+            {
+                **rows[trial.number],
+                "beaten_by": [better.number for better in found.beaten_by],
+                **_closest(result, found),
+            }
             for trial in result.baselines
             for found in (verdict(result, trial),)
         ],
@@ -161,7 +165,7 @@ def _print(result: SearchResult) -> None:
 
 
 def _closest(result: SearchResult, found: Verdict) -> dict[str, Any]:
-    """Return which design of the front is nearest to a baseline, with its objectives as shares of the baseline's."""
+    """Return which design of the front is nearest to a baseline, its objectives as shares of the baseline's."""
     if found.closest is None:
         return {}
     ratios = dict(zip(result.goals.names, found.ratios, strict=True))

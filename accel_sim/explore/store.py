@@ -45,7 +45,7 @@ class Outcome:
 
 
 class Store:
-    """Outcomes by key, safe from the death of this process as soon as `add` returns; a power cut may take the last.
+    """Outcomes by key. After `add` the death of this process takes nothing; a power cut may take the last.
 
     Each opening of the file is a run with a number of its own, which the rows it adds carry.
     """

@@ -1,7 +1,7 @@
 """Speed of a search, to be read, never to pass or fail: `pytest tests/benchmarks -k search --benchmark-only`.
 
-`extra_info` divides the time of a design: the sampler's, the driver's own (writing to disk included), and waiting
-for evaluations. On a machine with other work, or fewer free cores than processes, all of them grow.
+`extra_info` divides the time of a design: the sampler's, the driver's own, which includes writing to disk, and
+waiting for evaluations. On a machine with other work all of them grow.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def test_a_search_for_llama3_8b_decode_designs_on_two_workers(
 def test_a_search_whose_evaluations_are_free(
     benchmark: Any, folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch, sampler: str
 ) -> None:
-    """What the driver and the sampler cost: candidates become designs and keys, and their metrics are made up."""
+    """What driver and sampler cost: candidates become designs and keys, and their metrics are made up."""
     plan = plan_of(300 if sampler == "tpe" else 1000, sampler=sampler)
     names = plan.simulated.mix_metrics
     monkeypatch.setattr(type(plan.simulated), "evaluate", property(lambda self: _Free(names)))

@@ -34,6 +34,11 @@ def space_of(parameters: Mapping[str, Any], constraints: tuple[str, ...] = ()) -
     return Space(tuple(made), tuple(map(parse_expression, constraints)))
 
 
+def ordered_space() -> Space:
+    """Return a space of numbers, 5 x 5 x 4."""
+    return space_of({"rows": {"pow2": [1, 16]}, "columns": {"pow2": [1, 16]}, "cache": {"int": [0, 3]}})
+
+
 def goals_of(objectives: Mapping[str, str], limits: Mapping[str, Mapping[str, float]] | None = None) -> Goals:
     """Return goals as a file declares them."""
     return Goals(

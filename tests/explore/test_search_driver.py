@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from search_problems import CHIP, CHIP_PROBLEM, ONE, TWO, Stopped, chip, run, space_of, told
+from search_problems import CHIP, CHIP_PROBLEM, ONE, TWO, Stopped, chip, ordered_space, run, space_of, told
 
 from accel_sim.config import InputError
 from accel_sim.explore.search.pareto import dominates
@@ -20,7 +20,7 @@ from accel_sim.explore.search.problem import FunctionProblem
 from accel_sim.explore.search.trials import FAILED, ILLEGAL, Start
 
 MULTI = ("random", "qmc", "grid", "nsga2", "nsga3", "tpe", "gp")
-ORDERED = space_of({"rows": {"pow2": [1, 16]}, "columns": {"pow2": [1, 16]}, "cache": {"int": [0, 3]}})
+ORDERED = ordered_space()
 SETTINGS = {"nsga2": {"population_size": 8}, "nsga3": {"population_size": 8}, "tpe": {"n_startup_trials": 8}}
 needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="gp needs torch")
 

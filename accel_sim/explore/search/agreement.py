@@ -1,4 +1,4 @@
-"""Whether fidelities agree: rank correlations of the objectives, and what a confirmation leaves of the front."""
+"""Whether fidelities agree: rank correlations of the objectives, and what is left of a front once confirmed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from accel_sim.explore.search.pareto import dominates
 class RankCorrelation:
     """How alike two fidelities rank the designs that both have evaluated.
 
-    They are designs that somebody chose: those that were promoted, or the front. Over all designs fidelities agree
-    better than over these, which are near each other.
+    They are designs that somebody chose: those that were promoted, or the front. Over all designs fidelities
+    agree better than over these, which are near each other.
 
     Attributes:
         lower, higher: fidelities.
@@ -36,7 +36,7 @@ class RankCorrelation:
 
 
 def rank_correlations(result: SearchResult) -> tuple[RankCorrelation, ...]:
-    """Return the correlations of each pair of fidelities in each objective, none where there is one fidelity."""
+    """Return the correlations of each pair of fidelities in each objective; none with one fidelity."""
     found = []
     for lower, higher in combinations(result.fidelities, 2):
         one, other = scores_at(result, lower), scores_at(result, higher)
@@ -59,7 +59,7 @@ def _correlated(x: list[float], y: list[float]) -> tuple[float | None, float | N
 
 
 def scores_at(result: SearchResult, use: str) -> Mapping[int, Score]:
-    """Return the scores that a use of a fidelity (screen, search or confirm) gave, by trial, each design once."""
+    """Return the scores that `screen`, `search` or `confirm` gave, by trial, each design once."""
     if use == "confirm":
         return {number: score for number, score in result.confirmed.items() if isinstance(score, Score)}
     first = [trial for trial in result.trials if not trial.repeated]
@@ -76,7 +76,7 @@ class Left:
 
 
 def taken_off(result: SearchResult) -> tuple[Left, ...]:
-    """Return the designs of the front that fail, break a limit or are dominated by others of it when confirmed."""
+    """Return the designs of the front that fail, break a limit or are dominated once confirmed."""
     if "confirm" not in result.fidelities:
         return ()
     good: dict[int, Score] = {}

@@ -22,8 +22,8 @@ class Verdict:
         closest: the design of the front that comes nearest to dominating it, or dominates it most; None where
             there is no result or no other design on the front.
         ratios: value of each objective of the closest over that of the baseline; nan where that is 0.
-        miss: by which factor the closest is worse in the objective where it is worst; 1 or less where it dominates
-            the baseline or equals it.
+        miss: by which factor the closest is worse in the objective where it is worst; 1 or less where it
+            dominates the baseline or equals it.
     """
 
     trial: Trial
@@ -54,7 +54,7 @@ def verdict(result: SearchResult, baseline: Trial) -> Verdict:
 
 
 def _miss(objectives: Sequence[Objective], mine: Score | None, other: Score) -> float:
-    """Return the largest factor by which costs are worse: the multiplicative epsilon of Zitzler et al. (2003)."""
+    """Return the largest factor by which costs are worse: the factor epsilon of Zitzler et al., 2003."""
     assert mine is not None
     return max(
         worse_by(a, b, objective.maximise)

@@ -78,9 +78,9 @@ def read_domain(given: object, *converts: Convert) -> Domain:
 
     Args:
         given: a list of values, or a mapping with one of GENERATORS.
-        converts: for each path that moves together what turns a value as written, such as `8 MiB`, into the one in
-            the SI unit, or raises ValueError. With several a value may be a list with one item for each; one value
-            for all of them is read by the first.
+        converts: for each path that moves together what turns a value as written, such as `8 MiB`, into the
+            one in the SI unit, or raises ValueError. With several a value may be a list with one item for each;
+            one value for all of them is read by the first.
 
     Raises:
         ValueError: anything that is not as it must be, in words.

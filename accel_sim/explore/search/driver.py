@@ -52,7 +52,7 @@ class Search:
 
     Attributes:
         trials: in order.
-        confirmed: scores of the front and the baselines in the confirmation, or their error, by number of trial.
+        confirmed: scores, or errors, of the front and the baselines in the confirmation, by number of trial.
         front, spent: as they grow.
     """
 

@@ -25,8 +25,8 @@ _CLASSES = {"nsga2": optuna.samplers.NSGAIISampler, "nsga3": optuna.samplers.NSG
 class GeneticSampler:
     """A genetic algorithm; see `samplers.Sampler`.
 
-    Parents are chosen anew, from the old ones and all that was told since, as soon as a population has been told.
-    Until the first choice proposals are uniform in each parameter, and so is what a mutation puts in.
+    Parents are chosen anew, from the old ones and all that was told since, as soon as a population has been
+    told. Until the first choice proposals are uniform in each parameter, and so is what a mutation puts in.
     """
 
     def __init__(

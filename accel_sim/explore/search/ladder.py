@@ -1,8 +1,10 @@
 """Fidelities of a search: a quick one that screens, the one it is about, a slow one that confirms.
 
-The rule: every candidate of a batch that was not there before is evaluated by the screening; its best share goes on
-to the fidelity of the search, the only one in which objectives are compared and reported. What is held back stays
-held back. When the search is over, its front and the baselines are evaluated once more by the confirmation.
+The rule: every candidate of a batch that was not there before is evaluated by the screening; the best share
+goes on to the fidelity of the search, the only one in which objectives are compared and reported. What is held
+back stays held back: the sampler is told that it broke a limit, by its place, so that nothing that was
+evaluated loses against a quick estimate. When the search is over, its front and the baselines are evaluated
+once more, by the confirmation.
 """
 
 from __future__ import annotations
@@ -102,8 +104,9 @@ class Ladder:
 def promotion_order(scores: Sequence[Score]) -> list[int]:
     """Return the numbers of scores, best first.
 
-    Those that break limits least come first; among equal ones the front comes before the front of the rest, and so
-    on; within a front those with the emptiest surroundings (crowding distance: Deb et al., 2002), then in order.
+    Those that break limits least come first; among equal ones the front comes before the front of the rest,
+    and so on; within a front those with the emptiest surroundings (crowding distance: Deb et al., 2002), then
+    in order.
     """
     if not scores:
         return []

@@ -33,8 +33,8 @@ class SearchResult:
             where nothing is feasible.
         computed: tasks that this call evaluated; the others were there already.
         spent: seconds of the driver.
-        fidelities: by what they were used for: `screen`, `search` and `confirm`, in this order, those that there are.
-        confirmed: scores of the front and the baselines in the confirmation, or their error, by number of trial.
+        fidelities: by what they were used for: `screen`, `search` and `confirm`, in this order.
+        confirmed: scores, or errors, of the front and the baselines in the confirmation, by number of trial.
     """
 
     name: str
@@ -94,7 +94,7 @@ class SearchResult:
 
     @property
     def measured(self) -> tuple[str, ...]:
-        """Columns of what was found out: objectives, what is limited, metrics, objectives at other fidelities."""
+        """Columns of what was found out: objectives, limits, metrics, objectives at other fidelities."""
         goals = (*self.goals.names, *(limit.name for limit in self.goals.limits))
         elsewhere = (self._at(name, use) for use in self._others for name in self.goals.names)
         return tuple(dict.fromkeys((*goals, *self.metrics, *elsewhere)))

@@ -42,13 +42,13 @@ class Trial:
         codes: its candidate; None outside the space.
         key: content hash.
         first: number of the first trial of the same design, its own where it is the first.
-        status: OK, FAILED, ILLEGAL: it breaks a constraint and was not evaluated, or SCREENED: others of its batch
-            looked better in the screening.
+        status: OK, FAILED, ILLEGAL: it breaks a constraint and was not evaluated, or SCREENED: others of its
+            batch looked better in the screening.
         error: why there is no result.
         metrics: all of them; empty without a result.
         score: None without a result.
-        violation: of constraints where ILLEGAL, of limits where OK; where SCREENED, its place among the designs of
-            its batch, from 0 for the best to 1.
+        violation: of constraints where ILLEGAL, of limits where OK; where SCREENED, its place among the designs
+            of its batch, from 0 for the best to 1.
         screening: its score in the screening, where there is one.
     """
 
