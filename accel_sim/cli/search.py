@@ -12,9 +12,11 @@ import typer
 
 from accel_sim.cli.output import Column, heading, line, print_json, remark, table
 from accel_sim.cli.places import Where
-from accel_sim.explore.search.driver import SearchProgress, Trial
+from accel_sim.explore.search import agreement
+from accel_sim.explore.search.baselines import Verdict, verdict
 from accel_sim.explore.search.outcome import SearchResult, varied
 from accel_sim.explore.search.search import search as run_search
+from accel_sim.explore.search.trials import SearchProgress, Trial
 from accel_sim.explore.search.wording import format_value, short_names
 from accel_sim.results.wording import format_metric
 
@@ -83,7 +85,12 @@ def _plain_progress() -> Callable[[SearchProgress], None]:
 
 def _told(progress: SearchProgress) -> str:
     rate = progress.distinct / progress.seconds if progress.seconds else 0.0
-    counts = ((progress.duplicates, "repeated"), (progress.illegal, "illegal"), (progress.failed, "failed"))
+    counts = (
+        (progress.screened, "held back"),
+        (progress.duplicates, "repeated"),
+        (progress.illegal, "illegal"),
+        (progress.failed, "failed"),
+    )
     others = "".join(f", {count} {name}" for count, name in counts if count)
     return (
         f"{progress.feasible} feasible{others}, front {progress.front}, "
@@ -103,9 +110,15 @@ def _as_data(result: SearchResult) -> dict[str, Any]:
         "reference_point": result.reference,
         "columns": list(result.columns),
         "front": [rows[trial.number] for trial in result.front],
+        "fidelities": agreement.in_manifest(result),
         "baselines": [
-            {**rows[trial.number], "beaten_by": [better.number for better in result.beaten_by(trial)]}
+            {
+                **rows[trial.number],
+                "beaten_by": [better.number for better in found.beaten_by],
+                **_closest(result, found),
+            }
             for trial in result.baselines
+            for found in (verdict(result, trial),)
         ],
     }
 
@@ -117,8 +130,9 @@ def _print(result: SearchResult) -> None:
         for name, said in (("duplicates", "proposed again"), ("illegal", "illegal"), ("failed", "failed"))
         if counts[name]
     )
+    screened = f" of {counts['screened']} screened" if "screened" in counts else ""
     line(
-        f"{result.name}: {counts['distinct']} designs by {result.sampler}{others}; "
+        f"{result.name}: {counts['distinct']} designs{screened} by {result.sampler}{others}; "
         f"{counts['feasible']} within the limits, {result.computed} simulations now"
     )
     front = list(result.front)
@@ -134,11 +148,23 @@ def _print(result: SearchResult) -> None:
         _table(result, list(result.baselines), paths, lambda trial: trial.name)
         for trial in result.baselines:
             line(f"{trial.name}: {result.verdict(trial)}")
+    if len(result.fidelities) > 1:
+        heading("fidelities")
+        for text in agreement.in_words(result):
+            line(text)
     line("")
     for name in ("table.csv", "best", "pareto.png", "manifest.json"):
         if (result.folder / name).exists():
             line(str(result.folder / name))
     line(f"accel-sim report {result.folder}: all of it as one page")
+
+
+def _closest(result: SearchResult, found: Verdict) -> dict[str, Any]:
+    """Return which design of the front is nearest to a baseline, its objectives as shares of the baseline's."""
+    if found.closest is None:
+        return {}
+    ratios = dict(zip(result.goals.names, found.ratios, strict=True))
+    return {"closest": {"trial": found.closest.number, "ratios": ratios, "worse_by": found.miss}}
 
 
 def _table(result: SearchResult, trials: list[Trial], paths: list[str], name: Callable[[Trial], str]) -> None:

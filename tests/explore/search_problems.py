@@ -14,15 +14,17 @@ from typing import Any
 from accel_sim.explore.crew import Crew
 from accel_sim.explore.pool import Opener, local_pool
 from accel_sim.explore.search.domains import read_domain
-from accel_sim.explore.search.driver import Rules, Search, SearchProgress, Spent, Start, Trial
+from accel_sim.explore.search.driver import Search
 from accel_sim.explore.search.expressions import parse_expression
 from accel_sim.explore.search.goals import Goals, Limit, Objective
+from accel_sim.explore.search.ladder import Ladder
 from accel_sim.explore.search.log import TrialLog
 from accel_sim.explore.search.outcome import SearchResult
 from accel_sim.explore.search.pareto import Front
 from accel_sim.explore.search.problem import FunctionProblem
 from accel_sim.explore.search.samplers import make_sampler
 from accel_sim.explore.search.space import Parameter, Space
+from accel_sim.explore.search.trials import Rules, SearchProgress, Spent, Start, Trial
 from accel_sim.explore.spec import Bound
 from accel_sim.explore.store import Store
 
@@ -34,9 +36,14 @@ def space_of(parameters: Mapping[str, Any], constraints: tuple[str, ...] = ()) -
         paths = tuple(path.strip() for path in name.split(","))
         rest = dict(given) if isinstance(given, dict) else {"choice": given}
         when, derive = (parse_expression(rest.pop(key)) if key in rest else None for key in ("when", "derive"))
-        domain = None if derive else read_domain(rest, lambda value: value, len(paths))
+        domain = None if derive else read_domain(rest, *[lambda value: value] * len(paths))
         made.append(Parameter(name, paths, domain, when, derive))
     return Space(tuple(made), tuple(map(parse_expression, constraints)))
+
+
+def ordered_space() -> Space:
+    """Return a space of numbers, 5 x 5 x 4."""
+    return space_of({"rows": {"pow2": [1, 16]}, "columns": {"pow2": [1, 16]}, "cache": {"int": [0, 3]}})
 
 
 def goals_of(objectives: Mapping[str, str], limits: Mapping[str, Mapping[str, float]] | None = None) -> Goals:
@@ -101,7 +108,7 @@ def run(
     *,
     budget: int,
     space: Space = CHIP,
-    problem: FunctionProblem = CHIP_PROBLEM,
+    problem: FunctionProblem | Ladder = CHIP_PROBLEM,
     goals: Goals = TWO,
     settings: Mapping[str, Any] | None = None,
     seed: int = 1,
@@ -112,8 +119,12 @@ def run(
     progress: Callable[[SearchProgress], None] = lambda _: None,
     starts: tuple[Start, ...] = (),
     stop_after: int | None = None,
-) -> list[Trial]:
-    """Return the trials of a search; it ends as if killed after `stop_after` batches are logged."""
+    with_confirmed: bool = False,
+) -> Any:
+    """Return the trials of a search, and what was confirmed of them where that is wanted.
+
+    It ends as if killed after `stop_after` batches are logged.
+    """
     limits = [limit.name for limit in goals.limits]
     made = make_sampler(sampler, settings or {}, space, len(goals.objectives), limits, seed)
     folder.mkdir(exist_ok=True)
@@ -124,7 +135,9 @@ def run(
         Crew(problem.evaluate, workers, opener) as crew,
     ):
         rules = Rules(budget, seed, batch, in_flight)
-        return Search(problem, space, goals, made, rules, starts, store, log, crew, progress).run()
+        driver = Search(problem, space, goals, made, rules, starts, store, log, crew, progress)
+        trials = driver.run()
+        return (trials, driver.confirmed) if with_confirmed else trials
 
 
 def result_of(

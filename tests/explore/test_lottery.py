@@ -291,7 +291,8 @@ def test_an_error_in_a_search_within_a_lottery_has_its_line(tmp_path):
     file = tmp_path / "lottery.yaml"
     file.write_text(
         "name: lines\nproblems:\n  npu:\n    search:\n      design: os_16x16\n      workloads: [gemm_sweep]\n"
-        "      space:\n        npu.rowz: [8, 16]\n      objectives: {latency_s: min}\ncontestants: [random, qmc]\n"
+        "      space:\n        npu.rowz: [8, 16]\n      objectives: {latency_s: min}\n"
+        "contestants: [random, qmc]\n"
     )
     with pytest.raises(InputError, match=r"lottery.yaml:8: .*npu\.rowz"):
         plan_lottery(*read_lottery(file))

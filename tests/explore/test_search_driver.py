@@ -12,15 +12,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from search_problems import CHIP, CHIP_PROBLEM, ONE, TWO, Stopped, chip, run, space_of, told
+from search_problems import CHIP, CHIP_PROBLEM, ONE, TWO, Stopped, chip, ordered_space, run, space_of, told
 
 from accel_sim.config import InputError
-from accel_sim.explore.search.driver import FAILED, ILLEGAL, Start
 from accel_sim.explore.search.pareto import dominates
 from accel_sim.explore.search.problem import FunctionProblem
+from accel_sim.explore.search.trials import FAILED, ILLEGAL, Start
 
 MULTI = ("random", "qmc", "grid", "nsga2", "nsga3", "tpe", "gp")
-ORDERED = space_of({"rows": {"pow2": [1, 16]}, "columns": {"pow2": [1, 16]}, "cache": {"int": [0, 3]}})
+ORDERED = ordered_space()
 SETTINGS = {"nsga2": {"population_size": 8}, "nsga3": {"population_size": 8}, "tpe": {"n_startup_trials": 8}}
 needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="gp needs torch")
 
@@ -176,6 +176,7 @@ def test_a_killed_process_loses_and_repeats_nothing(tmp_path):
 import sys, time
 from pathlib import Path
 from accel_sim.explore.search.problem import FunctionProblem
+from accel_sim.explore.search.trials import FAILED, ILLEGAL, Start
 from search_problems import CHIP_PROBLEM, chip, run
 
 folder = Path(sys.argv[1])

@@ -133,6 +133,18 @@ def test_workload_parameters_are_searched_too(tmp_path):
     assert [trial.values["workload.phase.batch"] for trial in result.front] == [4]
 
 
+def test_paths_that_move_together_have_each_its_own_unit():
+    paths = "dram.standard, dram.channel_bandwidth, dram.capacity"
+    linked = {paths: [["lpddr5", "12.8 GB/s", "32 GiB"], ["gddr6", "28 GB/s", "4 GiB"]]}
+    plan = plan_search(*read_search(changed(space=linked, constraints=[], baselines={"shipped": "edge_npu"})))
+    assert plan.space.values((1,)) == {
+        "dram.standard": "gddr6",
+        "dram.channel_bandwidth": 28e9,
+        "dram.capacity": 4 * 2**30,
+    }
+    assert plan.starts[0].codes == (0,)
+
+
 @pytest.mark.parametrize(
     ("parts", "message"),
     [

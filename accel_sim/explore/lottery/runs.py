@@ -13,8 +13,9 @@ from accel_sim.config import RunError
 from accel_sim.explore.crew import Crew
 from accel_sim.explore.lottery.contest import Contest, Contestant, sampler_of
 from accel_sim.explore.lottery.shared import Once
-from accel_sim.explore.search.driver import FRESH, ILLEGAL, Rules, Search, Trial
+from accel_sim.explore.search.driver import Search
 from accel_sim.explore.search.log import TrialLog
+from accel_sim.explore.search.trials import FRESH, ILLEGAL, Rules, Trial
 from accel_sim.explore.store import Outcome, Store
 from accel_sim.explore.worker import Evaluate, outcome_of
 

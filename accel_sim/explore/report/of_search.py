@@ -12,12 +12,13 @@ from typing import Any
 
 from accel_sim.explore.report.pictures import search_pictures
 from accel_sim.explore.report.tables import Cell, number_cell, provenance, text_cell
+from accel_sim.explore.search import agreement
 from accel_sim.explore.search.convergence import WITHIN, chance
 from accel_sim.explore.search.domains import Finite
-from accel_sim.explore.search.driver import FAILED, ILLEGAL, OK, Trial
 from accel_sim.explore.search.goals import Limit
 from accel_sim.explore.search.outcome import SearchResult, varied
 from accel_sim.explore.search.space import Parameter, Space
+from accel_sim.explore.search.trials import FAILED, ILLEGAL, OK, Trial
 from accel_sim.explore.search.wording import format_value, short_names
 from accel_sim.results.wording import format_metric
 
@@ -51,7 +52,8 @@ def search_page(result: SearchResult, manifest: Mapping[str, Any], page: Path) -
         "limits": [_limit(limit) for limit in result.goals.limits],
         "workloads": [_workload(entry) for entry in manifest["search"]["workloads"]],
         "designs": [_design(entry) for entry in _all_designs(manifest["search"])],
-        "fidelity": manifest["search"]["fidelity"],
+        "fidelity": ", ".join(f"{name} ({use})" for use, name in result.fidelities.items()),
+        "agreement": agreement.in_words(result),
         "sampler": _sampler(result, manifest),
         "candidates": manifest["space"]["candidates"],
         "reasons": reasons(result)[:MOST_REASONS],

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from accel_sim.config.units import format_quantity
-from accel_sim.explore.search.driver import Trial
 from accel_sim.explore.search.outcome import SearchResult
 from accel_sim.explore.search.reading import dimension_of
 from accel_sim.explore.search.simulated import SimulatedProblem, patched
+from accel_sim.explore.search.trials import Trial
 from accel_sim.explore.table import write_if_changed
 from accel_sim.hardware.design import build_design
 

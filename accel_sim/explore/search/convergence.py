@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from accel_sim.explore.search.driver import BASELINE, ILLEGAL, SAMPLED, Trial
 from accel_sim.explore.search.outcome import SearchResult
 from accel_sim.explore.search.pareto import Front
 from accel_sim.explore.search.samplers import blind_proposals
+from accel_sim.explore.search.trials import BASELINE, ILLEGAL, SAMPLED, Trial
 
 WITHIN = (0.01, 0.05, 0.2)
 

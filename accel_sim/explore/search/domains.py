@@ -73,13 +73,14 @@ class Real:
 Domain = Finite | Real
 
 
-def read_domain(given: object, convert: Convert, paths: int = 1) -> Domain:
+def read_domain(given: object, *converts: Convert) -> Domain:
     """Return the domain that a file declares.
 
     Args:
         given: a list of values, or a mapping with one of GENERATORS.
-        convert: turns a value as written, such as `8 MiB`, into the one in the SI unit, or raises ValueError.
-        paths: that move together; a value may then be a list with one item for each.
+        converts: for each path that moves together what turns a value as written, such as `8 MiB`, into the
+            one in the SI unit, or raises ValueError. With several a value may be a list with one item for each;
+            one value for all of them is read by the first.
 
     Raises:
         ValueError: anything that is not as it must be, in words.
@@ -99,26 +100,27 @@ def read_domain(given: object, convert: Convert, paths: int = 1) -> Domain:
         if key != kind and (key != "log" or kind != "float"):
             raise ValueError(f"'{key}' does not go with {kind}")
     try:
-        return _READERS[kind](given, convert, paths)
+        return _READERS[kind](given, converts)
     except ValueError as error:
         raise ValueError(f"{kind}: {error}") from None
 
 
-def _choice(given: Mapping[str, Any], convert: Convert, paths: int) -> Finite:
+def _choice(given: Mapping[str, Any], converts: Sequence[Convert]) -> Finite:
     listed = given["choice"]
     if not isinstance(listed, list) or not listed:
         raise ValueError("must be a list of values")
     values = []
     for item in listed:
-        if paths > 1 and isinstance(item, list):
-            if len(item) != paths:
-                message = f"{shortened(item)} has {len(item)} values for {paths} paths that move together"
-                raise ValueError(message)
-            values.append(tuple(convert(part) for part in item))
+        if len(converts) > 1 and isinstance(item, list):
+            if len(item) != len(converts):
+                raise ValueError(
+                    f"{shortened(item)} has {len(item)} values for {len(converts)} paths that move together"
+                )
+            values.append(tuple(convert(part) for convert, part in zip(converts, item, strict=True)))
         elif isinstance(item, list | dict):
             raise ValueError(f"{shortened(item)} is not one value")
         else:
-            values.append(convert(item))
+            values.append(converts[0](item))
     for number, value in enumerate(values):
         if value in values[:number]:
             raise ValueError(f"{shortened(listed[number])} is given twice")
@@ -138,8 +140,8 @@ def _bounds(given: object, convert: Convert, allowed: tuple[int, ...]) -> list[A
     return numbers
 
 
-def _whole(given: Mapping[str, Any], convert: Convert, paths: int) -> Finite:
-    numbers = _bounds(given["int"], convert, (2, 3))
+def _whole(given: Mapping[str, Any], converts: Sequence[Convert]) -> Finite:
+    numbers = _bounds(given["int"], converts[0], (2, 3))
     if any(number != int(number) for number in numbers):
         raise ValueError("must be whole numbers")
     low, high, step = int(numbers[0]), int(numbers[1]), int(numbers[2]) if numbers[2:] else 1
@@ -150,8 +152,8 @@ def _whole(given: Mapping[str, Any], convert: Convert, paths: int) -> Finite:
     return Finite(range(low, high + 1, step), ordered=True)
 
 
-def _powers(given: Mapping[str, Any], convert: Convert, paths: int) -> Finite:
-    numbers = _bounds(given["pow2"], convert, (2,))
+def _powers(given: Mapping[str, Any], converts: Sequence[Convert]) -> Finite:
+    numbers = _bounds(given["pow2"], converts[0], (2,))
     low, high = numbers
     if low <= 0 or low != int(low) or high > 2**62:
         raise ValueError("must be [low, high] with whole 0 < low <= high")
@@ -159,8 +161,8 @@ def _powers(given: Mapping[str, Any], convert: Convert, paths: int) -> Finite:
     return Finite(tuple(low << i for i in range((high // low).bit_length())), ordered=True)
 
 
-def _real(given: Mapping[str, Any], convert: Convert, paths: int) -> Real:
-    low, high = _bounds(given["float"], convert, (2,))
+def _real(given: Mapping[str, Any], converts: Sequence[Convert]) -> Real:
+    low, high = _bounds(given["float"], converts[0], (2,))
     log = given.get("log", False)
     if not isinstance(log, bool):
         raise ValueError(f"log = {shortened(log)}: must be true or false")
@@ -169,7 +171,7 @@ def _real(given: Mapping[str, Any], convert: Convert, paths: int) -> Real:
     return Real(float(low), float(high), log)
 
 
-_READERS: dict[str, Callable[[Mapping[str, Any], Convert, int], Domain]] = {
+_READERS: dict[str, Callable[[Mapping[str, Any], Sequence[Convert]], Domain]] = {
     "choice": _choice,
     "int": _whole,
     "pow2": _powers,

@@ -6,171 +6,59 @@ there are, which of them is quicker, or how often the search was interrupted.
 
 from __future__ import annotations
 
-import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from accel_sim.explore.crew import Crew
+from accel_sim.explore.search.evaluations import Evaluations
 from accel_sim.explore.search.expressions import ExpressionError
 from accel_sim.explore.search.goals import Goals, Score
-from accel_sim.explore.search.log import LoggedBatch, TrialLog
+from accel_sim.explore.search.ladder import CONFIRM, SCREEN, SEARCH, Ladder, promotion_order
+from accel_sim.explore.search.log import TrialLog
 from accel_sim.explore.search.pareto import Front
 from accel_sim.explore.search.problem import Problem, Question
-from accel_sim.explore.search.samplers import Sampler, Told, seed_of
-from accel_sim.explore.search.space import Codes, Space
-from accel_sim.explore.store import FINISHED, Outcome, Store
+from accel_sim.explore.search.proposals import Batch, Candidate, Fate, Proposer
+from accel_sim.explore.search.samplers import Sampler, Told
+from accel_sim.explore.search.space import Space
+from accel_sim.explore.search.trials import (
+    BASELINE,
+    FAILED,
+    ILLEGAL,
+    OK,
+    SCREENED,
+    Rules,
+    SearchProgress,
+    Spent,
+    Start,
+    Trial,
+    front_of,
+)
+from accel_sim.explore.store import Store
 from accel_sim.explore.worker import Task
-
-# Whose proposals a batch holds: the file's, the sampler's, or random ones after a sampler proposed nothing new.
-BASELINE, SAMPLED, FRESH = "baseline", "sampled", "fresh"
-OK, FAILED, ILLEGAL = "ok", "failed", "illegal"
-MOST_DRAWS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A baseline: evaluated before anything else.
-
-    Attributes:
-        name: as in the file.
-        values: by path.
-        codes: its candidate, None where it lies outside the space; the sampler is told of it only if inside.
-    """
-
-    name: str
-    values: dict[str, Any]
-    codes: Codes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A proposal and what became of it.
-
-    Attributes:
-        number, batch: its places; both from 0.
-        kind: BASELINE, SAMPLED or FRESH.
-        name: of a baseline, empty otherwise.
-        values: by path.
-        codes: its candidate; None outside the space.
-        key: content hash.
-        first: number of the first trial of the same design, its own where it is the first.
-        status: OK, FAILED, or ILLEGAL: it breaks a constraint and was not evaluated.
-        error: why there is no result.
-        metrics: all of them; empty without a result.
-        score: None without a result.
-        violation: of constraints where ILLEGAL, of limits where OK.
-    """
-
-    number: int
-    batch: int
-    kind: str
-    name: str
-    values: dict[str, Any]
-    codes: Codes | None
-    key: str
-    first: int
-    status: str
-    error: str | None
-    metrics: dict[str, float] = field(default_factory=dict)
-    score: Score | None = None
-    violation: float = 0.0
-
-    @property
-    def feasible(self) -> bool:
-        """Whether it has a result within the limits."""
-        return self.score is not None and self.score.violation == 0
-
-    @property
-    def repeated(self) -> bool:
-        """Whether the same design was there before."""
-        return self.first != self.number
-
-
-@dataclass(frozen=True, slots=True)
-class SearchProgress:
-    """How far a search is.
-
-    Attributes:
-        trials: proposals so far, baselines included.
-        distinct, budget: designs that are evaluated, without baselines, and how many there may be.
-        duplicates, illegal, failed, feasible: of the trials.
-        front: designs on the front.
-        hypervolume: that they dominate; 0 before there is a feasible one.
-        computed: tasks evaluated by this process; the others were in the store.
-        seconds: since this process began.
-    """
-
-    trials: int
-    distinct: int
-    budget: int
-    duplicates: int
-    illegal: int
-    failed: int
-    feasible: int
-    front: int
-    hypervolume: float
-    computed: int
-    seconds: float
-
-
-@dataclass(slots=True)
-class Spent:
-    """Seconds of the driver: in the sampler, waiting for evaluations, and in all."""
-
-    sampler: float = 0.0
-    waiting: float = 0.0
-    total: float = 0.0
-
-
-@dataclass(slots=True)
-class _Candidate:
-    codes: Codes | None
-    proposed: Codes
-    values: dict[str, Any]
-    violation: float
-    question: Question
-    name: str = ""
-    error: str | None = None
-
-
-@dataclass(slots=True)
-class _Batch:
-    number: int
-    kind: str
-    candidates: list[_Candidate]
-    whole: bool
-    logged: LoggedBatch | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a search may do: distinct designs, its seed, candidates of a batch, batches under way at once."""
-
-    budget: int
-    seed: int
-    batch: int
-    in_flight: int = 1
 
 
 class Search:
     """A search under way; `run` ends it.
 
     Args:
-        problem, space, goals: what is searched, and for what.
+        problem, space, goals: what is searched, and for what. A `Ladder` is a problem at several fidelities.
         sampler: made for the space.
         rules: budget, seed and batch.
         starts: baselines, which do not count for the budget.
         store, log: where points and batches are kept.
         crew: made with the problem's `evaluate`.
         progress: called after every batch of outcomes.
+
+    Attributes:
+        trials: in order.
+        confirmed: scores, or errors, of the front and the baselines in the confirmation, by number of trial.
+        front, spent: as they grow.
     """
 
     def __init__(
         self,
-        problem: Problem,
+        problem: Problem | Ladder,
         space: Space,
         goals: Goals,
         sampler: Sampler,
@@ -181,24 +69,27 @@ class Search:
         crew: Crew,
         progress: Callable[[SearchProgress], None] = lambda _: None,
     ) -> None:
-        self.problem, self.space, self.goals = problem, space, goals
-        self.sampler, self.rules, self.starts = sampler, rules, starts
-        self.store, self.log, self.crew, self.progress = store, log, crew, progress
+        self.ladder = problem if isinstance(problem, Ladder) else Ladder(problem)
+        self.goals, self.rules, self.starts = goals, rules, starts
+        self.log, self.progress = log, progress
         self.trials: list[Trial] = []
+        self.confirmed: dict[int, Score | str] = {}
         self.front = Front(len(goals.objectives))
         self.spent = Spent()
-        self.computed = 0
+        self._space = space
         self._begin = time.perf_counter()
-        self._outcomes: dict[str, Outcome] = store.read_all()
-        self._asked_tasks: set[str] = set()
+        self._evaluations = Evaluations(store, crew, self.spent)
+        self._proposer = Proposer(space, sampler, rules, starts, self.ladder, self.spent)
         self._first: dict[str, int] = {}
-        self._baseline_keys: set[str] = set()
-        self._keys: set[str] = set()
-        self._seen: set[Codes] = set()
-        self._counts = {"duplicates": 0, ILLEGAL: 0, FAILED: 0, "feasible": 0}
-        self._under_way: deque[_Batch] = deque()
-        self._dry = False
+        self._fates: dict[str, Fate] = {}
+        self._counts = {"duplicates": 0, ILLEGAL: 0, FAILED: 0, SCREENED: 0, "feasible": 0}
+        self._under_way: deque[Batch] = deque()
         self._ended = False
+
+    @property
+    def computed(self) -> int:
+        """Tasks that this process evaluated."""
+        return self._evaluations.computed
 
     def run(self) -> list[Trial]:
         """Return all trials in order."""
@@ -207,17 +98,19 @@ class Search:
         number = 0
         while True:
             while len(under_way) < self.rules.in_flight and not self._over(number):
-                batch = self._propose(number, logged.popleft() if logged else None)
+                batch = self._proposer.propose(number, logged.popleft() if logged else None)
                 if batch is None:
                     self._ended = True
                     break
                 number += 1
-                self.crew.add(self._new_tasks(batch))
+                self._evaluations.order(batch.screenings if self.ladder.screen else self._wanted(batch))
                 under_way.append(batch)
             if not under_way:
                 break
             self._finish(under_way[0])
             under_way.popleft()
+        if self.ladder.confirm is not None:
+            self._confirm()
         self.spent.total = time.perf_counter() - self._begin
         return self.trials
 
@@ -226,7 +119,7 @@ class Search:
         tasks: dict[str, Task] = {}
         number = 0
         while not self._over(number):
-            batch = self._propose(number, None)
+            batch = self._proposer.propose(number, None)
             if batch is None:
                 break
             number += 1
@@ -236,159 +129,110 @@ class Search:
     def _over(self, number: int) -> bool:
         if self._ended or (number == 0 and self.starts):
             return self._ended
-        if len(self._keys) >= self.rules.budget:
+        charged = len(self._proposer.charged)
+        if self.ladder.screen is not None:
+            charged += sum(self.ladder.quota(self._new(batch)) for batch in self._under_way)
+        if charged >= self.rules.budget:
             return True
-        return self.space.size is not None and len(self._seen) >= self.space.size
+        return self._space.size is not None and len(self._proposer.seen) >= self._space.size
 
-    def _propose(self, number: int, logged: LoggedBatch | None) -> _Batch | None:
-        """Return the next batch, None where there is nothing left to propose."""
-        if number == 0 and self.starts:
-            return self._baselines(logged)
-        if logged is not None:
-            kind, proposals = logged.kind, list(logged.codes)
-            self._replay(logged, proposals)
-        elif self._dry:
-            kind, proposals = FRESH, self._unseen(number)
-            self._timed(lambda: self.sampler.offer(number, proposals))
-        else:
-            kind = SAMPLED
-            proposals = list(self._timed(lambda: self.sampler.ask(number, self.rules.batch)))
-        if not proposals:
-            return None
-        before = len(self._keys), len(self._seen)
-        candidates = []
-        for codes in proposals:
-            candidates.append(self._candidate(codes))
-            if len(self._keys) >= self.rules.budget:
-                break
-        self._dry = kind != FRESH and (len(self._keys), len(self._seen)) == before
-        whole = len(candidates) == len(proposals)
-        return _Batch(number, kind, candidates, whole, logged)
+    @staticmethod
+    def _new(batch: Batch) -> int:
+        return 0 if batch.kind == BASELINE else sum(c.screening is not None for c in batch.candidates)
 
-    def _baselines(self, logged: LoggedBatch | None) -> _Batch:
-        candidates = []
-        for start in self.starts:
-            question = self.problem.question(start.values)
-            self._baseline_keys.add(question.key)
-            if start.codes is not None:
-                self._seen.add(start.codes)
-            candidates.append(
-                _Candidate(
-                    start.codes, start.codes or (), start.values, 0.0, question, start.name, question.error
-                )
-            )
-        inside = [start.codes for start in self.starts if start.codes is not None]
-        if logged is not None:
-            self._replay(logged, inside)
-        else:
-            self._timed(lambda: self.sampler.offer(0, inside))
-        return _Batch(0, BASELINE, candidates, True, logged)
+    def _wanted(self, batch: Batch) -> list[Task]:
+        """Return what the fidelity of the search evaluates of a batch."""
+        return [
+            task
+            for candidate in batch.candidates
+            if candidate.error is None and self._promoted(candidate)
+            for task in candidate.question.tasks
+        ]
 
-    def _replay(self, logged: LoggedBatch, candidates: Sequence[Codes]) -> None:
-        offered = logged.kind != SAMPLED
-        self._timed(lambda: self.sampler.replay_ask(logged.number, candidates, logged.note, offered))
+    def _promoted(self, candidate: Candidate) -> bool:
+        if self.ladder.screen is None or candidate.question.key in self._proposer.baselines:
+            return True
+        return candidate.question.key in self._proposer.charged
 
-    def _candidate(self, proposed: Codes) -> _Candidate:
-        try:
-            codes = self.space.canonical(proposed)
-            values = self.space.values(codes)
-            violation = self.space.violation(values)
-        except ExpressionError as error:
-            return _Candidate(tuple(proposed), proposed, {}, 1.0, Question(repr(proposed)), error=str(error))
-        if violation > 0:
-            return _Candidate(
-                codes, proposed, values, violation, Question(repr(codes)), error="breaks a constraint"
-            )
-        question = self.problem.question(values)
-        self._seen.add(codes)
-        if question.key not in self._baseline_keys:
-            self._keys.add(question.key)
-        return _Candidate(codes, proposed, values, 0.0, question, error=question.error)
-
-    def _unseen(self, number: int) -> list[Codes]:
-        """Return legal candidates that were not proposed yet, at most a batch of them."""
-        generator = random.Random(seed_of(self.rules.seed, number))
-        found: dict[Codes, None] = {}
-        for _ in range(MOST_DRAWS * self.rules.batch):
-            codes = self.space.sample(generator)
-            if codes not in self._seen:
-                found[codes] = None
-                if len(found) == self.rules.batch:
-                    return list(found)
-        if not found and self.space.size is not None:
-            for codes in self.space.enumerate():
-                if codes not in self._seen:
-                    found[codes] = None
-                    if len(found) == self.rules.batch:
-                        break
-        return list(found)
-
-    def _new_tasks(self, batch: _Batch) -> list[Any]:
-        tasks = []
-        for candidate in batch.candidates:
-            if candidate.error is None:
-                for task in candidate.question.tasks:
-                    if task.key not in self._outcomes and task.key not in self._asked_tasks:
-                        self._asked_tasks.add(task.key)
-                        tasks.append(task)
-        return tasks
-
-    def _finish(self, batch: _Batch) -> None:
+    def _finish(self, batch: Batch) -> None:
         """Wait for a batch, then tell, log and count it."""
-        needed = {
-            task.key for c in batch.candidates if c.error is None for task in c.question.tasks
-        } - self._outcomes.keys()
-        while needed:
-            begin = time.perf_counter()
-            left = self.rules.budget - len(self._keys)
-            tasks = max((len(c.question.tasks) for c in batch.candidates), default=1)
-            outcomes = self.crew.next(expected=max(left, 0) * tasks)
-            self.spent.waiting += time.perf_counter() - begin
-            self.store.add(outcomes)
-            self.computed += len(outcomes)
-            for outcome in outcomes:
-                self._outcomes[outcome.key] = outcome
-                needed.discard(outcome.key)
-            self._report()
+        if self.ladder.screen is not None:
+            self._wait(batch.screenings)
+            self._screen(batch)
+            self._evaluations.order(self._wanted(batch))
+        self._wait(self._wanted(batch))
         trials = [self._judge(batch, candidate) for candidate in batch.candidates]
         self.front.add([t.score.costs for t in trials if t.score is not None and t.feasible])
         self._tell(batch, trials)
         self._report()
 
-    def _judge(self, batch: _Batch, candidate: _Candidate) -> Trial:
+    def _wait(self, tasks: Sequence[Task]) -> None:
+        left = max(0, self.rules.budget - len(self._proposer.charged))
+        self._evaluations.wait(tasks, left, self._report)
+
+    def _screen(self, batch: Batch) -> None:
+        """Decide which new designs of a batch are promoted."""
+        judged: list[tuple[Candidate, Score]] = []
+        for candidate in batch.candidates:
+            if candidate.screening is None or candidate.error is not None:
+                continue
+            _, score, error = self._scored(SCREEN, candidate.screening)
+            if score is None or batch.kind == BASELINE:
+                self._fates[candidate.question.key] = Fate(score, error=error)
+            else:
+                judged.append((candidate, score))
+        room = self.rules.budget - len(self._proposer.charged)
+        quota = min(self.ladder.quota(self._new(batch)), len(judged))
+        batch.whole = batch.whole and quota <= room
+        for place, number in enumerate(promotion_order([score for _, score in judged])):
+            candidate, score = judged[number]
+            promoted = place < min(quota, room)
+            if promoted:
+                self._proposer.charged.add(candidate.question.key)
+            self._fates[candidate.question.key] = Fate(score, 0.0 if promoted else place / len(judged))
+
+    def _scored(self, level: int, question: Question) -> tuple[dict[str, float], Score | None, str | None]:
+        """Return the metrics and the score of a question whose tasks are done, or its error."""
+        outcomes, error = self._evaluations.of(question)
+        if error is None:
+            metrics = dict(self.ladder.problem(level).combine(question, outcomes))
+            try:
+                return metrics, self.goals.score(metrics), None
+            except ExpressionError as problem:
+                error = str(problem)
+        return {}, None, error
+
+    def _judge(self, batch: Batch, candidate: Candidate) -> Trial:
         number = len(self.trials)
-        first = self._first.setdefault(candidate.question.key, number)
+        key = candidate.question.key
         status, error, violation = OK, candidate.error, candidate.violation
         metrics: dict[str, float] = {}
         score = None
+        fate = self._fates.get(key)
         if violation > 0:
             status = ILLEGAL
-        elif error is None:
-            outcomes = [self._outcomes[task.key] for task in candidate.question.tasks]
-            error = next((outcome.error for outcome in outcomes if outcome.status != FINISHED), None)
-            if error is None:
-                metrics = dict(self.problem.combine(candidate.question, outcomes))
-                try:
-                    score = self.goals.score(metrics)
-                    violation = score.violation
-                except ExpressionError as problem:
-                    error, metrics = str(problem), {}
-        if status == OK and error is not None:
+        elif error is None and self._promoted(candidate):
+            metrics, score, error = self._scored(SEARCH, candidate.question)
+            violation = score.violation if score is not None else 0.0
+        elif error is None and fate is not None:
+            status, violation, error = SCREENED, fate.place, fate.error
+        if error is not None and status != ILLEGAL:
             status = FAILED
         trial = Trial(
-            number,
-            batch.number,
-            batch.kind,
-            candidate.name,
-            candidate.values,
-            candidate.codes,
-            candidate.question.key,
-            first,
-            status,
-            error,
-            metrics,
-            score,
-            violation,
+            number=number,
+            batch=batch.number,
+            kind=batch.kind,
+            name=candidate.name,
+            values=candidate.values,
+            codes=candidate.codes,
+            key=key,
+            first=self._first.setdefault(key, number),
+            status=status,
+            error=error,
+            metrics=metrics,
+            score=score,
+            violation=violation,
+            screening=fate.score if fate is not None else None,
         )
         self.trials.append(trial)
         if status != OK:
@@ -399,50 +243,63 @@ class Search:
             self._counts["feasible"] += 1
         return trial
 
-    def _tell(self, batch: _Batch, trials: Sequence[Trial]) -> None:
+    def _tell(self, batch: Batch, trials: Sequence[Trial]) -> None:
+        if not batch.whole:
+            return
         told = [
-            Told(candidate.proposed, trial.score.costs if trial.score else None, self._violations(trial))
+            Told(candidate.proposed, self._costs(trial), self._violations(trial))
             for candidate, trial in zip(batch.candidates, trials, strict=True)
             if candidate.codes is not None
         ]
-        if not batch.whole:
-            return
-        if batch.logged is not None:
-            note = batch.logged.note
-            self._timed(lambda: self.sampler.replay_tell(batch.number, told, note))
-            return
-        note = self._timed(lambda: self.sampler.tell(batch.number, told))
-        self.log.write(batch.number, batch.kind, [c.proposed for c in batch.candidates], note)
+        note = self._proposer.tell(batch, told)
+        if note is not None:
+            begin = time.perf_counter()
+            self.log.write(batch.number, batch.kind, [c.proposed for c in batch.candidates], note)
+            self.spent.storing += time.perf_counter() - begin
+
+    @staticmethod
+    def _costs(trial: Trial) -> tuple[float, ...] | None:
+        score = trial.screening if trial.status == SCREENED else trial.score
+        return score.costs if score is not None else None
 
     def _violations(self, trial: Trial) -> dict[str, float]:
-        if trial.status == ILLEGAL:
-            return {"illegal": trial.violation}
+        if trial.status in (ILLEGAL, SCREENED):
+            return {trial.status: trial.violation}
         if trial.score is None:
-            return {"failed": 1.0}
+            return {FAILED: 1.0}
         return dict(zip((limit.name for limit in self.goals.limits), trial.score.violations, strict=True))
 
-    def _timed(self, call: Callable[[], Any]) -> Any:
-        begin = time.perf_counter()
-        result = call()
-        self.spent.sampler += time.perf_counter() - begin
-        return result
+    def _confirm(self) -> None:
+        """Evaluate the front and the baselines once more."""
+        wanted = {t.number: t for t in self.trials if t.kind == BASELINE and t.score is not None}
+        wanted |= {t.number: t for t in front_of(self.trials, len(self.goals.objectives))}
+        questions = {number: self.ladder.question(CONFIRM, trial.values) for number, trial in wanted.items()}
+        tasks = [task for question in questions.values() for task in question.tasks]
+        self._evaluations.order(tasks)
+        self._evaluations.wait(tasks, 0, self._report)
+        for number, question in questions.items():
+            _, score, error = self._scored(CONFIRM, question)
+            self.confirmed[number] = score if score is not None else str(error)
 
-    def _open(self) -> set[str]:
-        """Return the keys of designs that are being evaluated."""
-        return {
-            candidate.question.key
-            for batch in self._under_way
-            for candidate in batch.candidates
-            if candidate.error is None
-            and candidate.question.key in self._keys
-            and any(task.key not in self._outcomes for task in candidate.question.tasks)
-        }
+    def _open(self) -> int:
+        """Return how many designs of the budget are being evaluated."""
+        charged = self._proposer.charged
+        return len(
+            {
+                candidate.question.key
+                for batch in self._under_way
+                for candidate in batch.candidates
+                if candidate.error is None
+                and candidate.question.key in charged
+                and not self._evaluations.done(candidate.question.tasks)
+            }
+        )
 
     def _report(self) -> None:
         self.progress(
             SearchProgress(
                 trials=len(self.trials),
-                distinct=len(self._keys) - len(self._open()),
+                distinct=len(self._proposer.charged) - self._open(),
                 budget=self.rules.budget,
                 duplicates=self._counts["duplicates"],
                 illegal=self._counts[ILLEGAL],
@@ -452,5 +309,6 @@ class Search:
                 hypervolume=self.front.hypervolume,
                 computed=self.computed,
                 seconds=time.perf_counter() - self._begin,
+                screened=self._counts[SCREENED],
             )
         )

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from accel_sim.config import InputError
 from accel_sim.explore.search.domains import Finite
-from accel_sim.explore.search.driver import BASELINE, OK, Rules, Spent, Trial
 from accel_sim.explore.search.expressions import parse_expression
 from accel_sim.explore.search.goals import Goals, Limit, Objective, Score, excess
 from accel_sim.explore.search.outcome import SearchResult
 from accel_sim.explore.search.space import Space
 from accel_sim.explore.search.space_data import space_from_data
+from accel_sim.explore.search.trials import BASELINE, OK, Rules, Spent, Trial
 from accel_sim.explore.spec import Bound
 
 
@@ -82,7 +84,7 @@ def _result(folder: Path, manifest: Mapping[str, Any]) -> SearchResult:
     )
     reader = _Reader(space, goals, manifest["parameter_columns"], tuple(manifest["columns"]["simulated"]))
     reference = manifest["reference_point"]
-    return SearchResult(
+    found = SearchResult(
         name=manifest["name"],
         folder=folder,
         sampler=sampler["name"],
@@ -90,14 +92,27 @@ def _result(folder: Path, manifest: Mapping[str, Any]) -> SearchResult:
         rules=Rules(sampler["budget"], sampler["seed"], sampler["batch"], sampler["in_flight"]),
         space=space,
         goals=goals,
-        trials=tuple(reader.trial(row) for row in read_rows(folder)),
+        trials=(),
         parameters=manifest["parameter_columns"],
         metrics=reader.metrics,
         hypervolume=manifest["hypervolume"],
         reference=None if reference is None else tuple(reference),
         computed=manifest["counts"]["computed_by_this_run"],
-        spent=Spent(**manifest["seconds"]),
+        spent=Spent(**{name: manifest["seconds"][name] for name in Spent.__slots__}),
+        fidelities=manifest["fidelities"]["used"],
     )
+    rows = list(read_rows(folder))
+    trials = [reader.trial(row) for row in rows]
+    if "screen" in found.fidelities:
+        screened = [reader.score(row, partial(found.column_at, use="screen")) for row in rows]
+        trials = [replace(trial, screening=score) for trial, score in zip(trials, screened, strict=True)]
+    confirmed: dict[int, Score | str] = {}
+    if "confirm" in found.fidelities:
+        scores = {int(row["trial"]): reader.score(row, partial(found.column_at, use="confirm")) for row in rows}
+        errors = manifest["fidelities"]["not_confirmed"]
+        confirmed |= {number: score for number, score in scores.items() if score is not None}
+        confirmed |= {int(number): error for number, error in errors.items()}
+    return replace(found, trials=tuple(trials), confirmed=confirmed)
 
 
 class _Reader:
@@ -118,7 +133,7 @@ class _Reader:
             if row[column]
         }
         status = row["status"]
-        score = self._score(row) if status == OK else None
+        score = self.score(row) if status == OK else None
         # A baseline of another design has values by chance only, which are no candidate.
         codes = self.space.encode(values)
         return Trial(
@@ -137,9 +152,12 @@ class _Reader:
             violation=float(row["violation"]),
         )
 
-    def _score(self, row: Mapping[str, str]) -> Score:
-        values = tuple(float(row[name]) for name in self.goals.names)
-        limited = tuple(float(row[limit.name]) for limit in self.goals.limits)
+    def score(self, row: Mapping[str, str], column: Callable[[str], str] = str) -> Score | None:
+        """Return the score in the columns that objectives and limits have by `column`, None where it is empty."""
+        if not row[column(self.goals.names[0])]:
+            return None
+        values = tuple(float(row[column(name)]) for name in self.goals.names)
+        limited = tuple(float(row[column(limit.name)]) for limit in self.goals.limits)
         return Score(
             costs=tuple(-v if o.maximise else v for v, o in zip(values, self.goals.objectives, strict=True)),
             values=values,

@@ -51,6 +51,8 @@ class TrialLog:
         self._path = path
         try:
             self._connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+            self._connection.execute("pragma journal_mode = wal")
+            self._connection.execute("pragma synchronous = normal")
             self._connection.executescript(_CREATE)
             if self._connection.execute("select identity from searches").fetchall() != [(identity,)]:
                 self._connection.execute("begin immediate")

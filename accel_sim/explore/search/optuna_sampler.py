@@ -1,9 +1,8 @@
-"""Optuna's samplers behind the interface of `samplers`.
+"""Optuna's samplers behind the interface of `samplers`; the genetic ones are in `genetic_sampler`.
 
 The study is in memory: a search has its own store, and Optuna's cost more than an evaluation. Each batch gets a
 sampler of its own, seeded for it; what a sampler remembers is then all in the attributes of study and trials,
-which are handed to the store and put back by `replay_ask` and
-`replay_tell`.
+which are handed to the store and put back by `replay_ask` and `replay_tell`.
 """
 
 from __future__ import annotations
@@ -18,28 +17,23 @@ from typing import Any
 
 from accel_sim.config import InputError
 from accel_sim.explore.search.domains import Code, Finite
-from accel_sim.explore.search.samplers import POPULATION, Told, check_settings, filled, seed_of
+from accel_sim.explore.search.samplers import Told, check_settings, filled, seed_of
 from accel_sim.explore.search.space import Codes, Space
 
 with warnings.catch_warnings():
     # In a notebook without ipywidgets: Optuna's progress bar, which nothing here shows.
     warnings.filterwarnings("ignore", message="IProgress not found")
     import optuna
-    from optuna.samplers._ga._base import BaseGASampler
     from optuna.trial import TrialState
 
 _CLASSES: dict[str, Callable[..., optuna.samplers.BaseSampler]] = {
-    "nsga2": optuna.samplers.NSGAIISampler,
-    "nsga3": optuna.samplers.NSGAIIISampler,
     "tpe": optuna.samplers.TPESampler,
     "cmaes": optuna.samplers.CmaEsSampler,
     "gp": optuna.samplers.GPSampler,
 }
-# A genetic sampler's trials are gone through when there are as many as so many populations have.
-GENERATIONS_KEPT = 4
 _OURS = ("seed", "constraints_func")
 # Attributes of a trial that hold its constraints.
-_CONSTRAINT = "constraints:"
+CONSTRAINT = "constraints:"
 
 
 class OptunaSampler:
@@ -55,21 +49,13 @@ class OptunaSampler:
         seed: int,
     ) -> None:
         make = _CLASSES[name]
-        plain = [
-            parameter.name
-            for parameter in inspect.signature(make).parameters.values()
-            if parameter.name not in _OURS and isinstance(parameter.default, bool | int | float | str | None)
-        ]
-        check_settings(name, settings, plain)
+        check_settings(name, settings, plain_settings(make))
         if name == "gp" and find_spec("torch") is None:
             raise InputError("search.sampler = gp: needs torch (pip install 'accel_sim[gp]')")
         if name == "cmaes":
             _check_cmaes(space, objectives)
-        if name in ("nsga2", "nsga3"):
-            settings = {"population_size": POPULATION, **settings}
         self._make = lambda batch: make(**settings, seed=seed_of(seed, batch))
-        self._objectives = objectives
-        self._ignores_limits = name == "cmaes"
+        self._costs = Costs(objectives, ignores_limits=name == "cmaes")
         self._space = space
         self._names = [parameter.name for parameter in space.searched]
         self._distributions = space.distributions()
@@ -78,18 +64,16 @@ class OptunaSampler:
         self._replayed: dict[int, list[optuna.trial.FrozenTrial]] = {}
         self._attributes: dict[int, dict[str, Any]] = {}
         self._known: dict[str, Any] = {}
-        self._worst: list[float] | None = None
-        with _quiet():
+        with quiet():
             try:
                 self._make(0)
             except (TypeError, ValueError) as error:
                 raise InputError(f"search.settings: {name}: {error}") from None
-            self._study = self._new_study()
+            self._study = optuna.create_study(directions=["minimize"] * objectives, sampler=self._make(0))
 
     def ask(self, batch: int, count: int) -> list[tuple[Code, ...]]:
         """Return the proposals of a sampler made for the batch."""
-        self._forget()
-        with _quiet():
+        with quiet():
             self._study.sampler = self._make(batch)
             trials = [self._study.ask(self._distributions) for _ in range(count)]
         self._pending[batch] = trials
@@ -98,37 +82,30 @@ class OptunaSampler:
 
     def offer(self, batch: int, candidates: Sequence[Codes]) -> None:
         """Take candidates as the proposals of a batch."""
-        self._forget()
         for codes in candidates:
             self._study.enqueue_trial(dict(zip(self._names, filled(self._space, codes), strict=True)))
         self.ask(batch, len(candidates))
-        if isinstance(self._study.sampler, BaseGASampler):
-            # A trial whose parameters are given is of no generation, unless it is asked for others.
-            for trial in self._pending[batch]:
-                _ = trial.relative_params
-            self._attributes[batch] |= self._new_attributes()
 
     def tell(self, batch: int, told: Sequence[Told]) -> str:
         """Tell the study; return the attributes that the sampler gave to study and trials."""
         attributes = []
-        with _quiet():
+        with quiet():
             for trial, result in zip(self._pending.pop(batch), told, strict=False):
                 for key in self._keys:
                     trial.set_constraint(key, result.violations.get(key, 0.0))
-                frozen = self._study.tell(trial, self._costs(result))
+                frozen = self._study.tell(trial, self._costs.of(result))
                 attributes.append(frozen.system_attrs)
         return json.dumps({"study": self._attributes.pop(batch), "trials": attributes})
 
     def replay_ask(self, batch: int, candidates: Sequence[Codes], note: str, offered: bool) -> None:
         """Put back trials that are under way, with the attributes that they had then."""
-        self._forget()
         kept = json.loads(note)
         study = self._study
         for key, value in kept["study"].items():
             study._storage.set_study_system_attr(study._study_id, key, value)
         self._new_attributes()
         first = len(study.get_trials(deepcopy=False))
-        with _quiet():
+        with quiet():
             for codes, attributes in zip(candidates, kept["trials"], strict=True):
                 parameters = dict(zip(self._names, filled(self._space, codes), strict=True))
                 study.add_trial(
@@ -136,7 +113,7 @@ class OptunaSampler:
                         state=TrialState.RUNNING,
                         params=parameters,
                         distributions=self._distributions,
-                        system_attrs={k: v for k, v in attributes.items() if not k.startswith(_CONSTRAINT)},
+                        system_attrs={k: v for k, v in attributes.items() if not k.startswith(CONSTRAINT)},
                     )
                 )
         self._replayed[batch] = study.get_trials(deepcopy=False)[first:]
@@ -147,42 +124,9 @@ class OptunaSampler:
         attributes = json.loads(note)["trials"]
         for trial, result, kept in zip(self._replayed.pop(batch), told, attributes, strict=True):
             for key, value in kept.items():
-                if key.startswith(_CONSTRAINT):
+                if key.startswith(CONSTRAINT):
                     study._storage.set_trial_system_attr(trial._trial_id, key, value)
-            study._storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, self._costs(result))
-
-    def _new_study(self) -> optuna.Study:
-        return optuna.create_study(directions=["minimize"] * self._objectives, sampler=self._make(0))
-
-    def _forget(self) -> None:
-        """Leave only the last generation and its parents to a genetic sampler, which looks at no other trial.
-
-        It goes through all trials for each proposal, so that its time would grow with their number.
-        """
-        with _quiet():
-            sampler = self._make(0)
-        if not isinstance(sampler, BaseGASampler) or self._pending or self._replayed:
-            return
-        trials = self._study.get_trials(deepcopy=False)
-        if len(trials) < GENERATIONS_KEPT * (sampler.population_size or POPULATION):
-            return
-        key, prefix = sampler._get_generation_key(), sampler._get_parent_cache_key_prefix()
-        last = max(trial.system_attrs.get(key, -1) for trial in trials)
-        attributes = self._study._storage.get_study_system_attrs(self._study._study_id)
-        parents = {name: attributes.get(name, []) for name in (f"{prefix}{last}", f"{prefix}{last + 1}")}
-        wanted = {number for numbers in parents.values() for number in numbers}
-        kept = [t for t in trials if t._trial_id in wanted or t.system_attrs.get(key) == last]
-        with _quiet():
-            self._study = self._new_study()
-            for trial in kept:
-                self._study.add_trial(trial)
-        place = {trial._trial_id: number for number, trial in enumerate(kept)}
-        for name, numbers in parents.items():
-            if name in attributes:
-                own = [place[number] for number in numbers]
-                self._study._storage.set_study_system_attr(self._study._study_id, name, own)
-        self._known = {}
-        self._new_attributes()
+            study._storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, self._costs.of(result))
 
     def _codes(self, parameters: Mapping[str, Any]) -> tuple[Code, ...]:
         return tuple(parameters[name] for name in self._names)
@@ -194,19 +138,35 @@ class OptunaSampler:
         self._known |= new
         return new
 
-    def _costs(self, result: Told) -> tuple[float, ...]:
-        """Return what the study is told: where there is no result, the worst costs so far.
 
-        A sampler that does not know of limits is told worse than the worst, by how much they are broken.
-        """
+class Costs:
+    """What a sampler is told: where there is no result, the worst costs so far.
+
+    A sampler that does not know of limits is told worse than the worst, by how much they are broken.
+    """
+
+    def __init__(self, objectives: int, ignores_limits: bool = False) -> None:
+        self._objectives = objectives
+        self._ignores_limits = ignores_limits
+        self._worst: list[float] | None = None
+
+    def of(self, result: Told) -> tuple[float, ...]:
+        """Return the costs of a result; results must come in order."""
         if result.costs is not None:
-            if self._worst is None:
-                self._worst = list(result.costs)
-            self._worst = [max(pair) for pair in zip(self._worst, result.costs, strict=True)]
+            self._worst = [max(pair) for pair in zip(self._worst or result.costs, result.costs, strict=True)]
         worst = self._worst or [1.0] * self._objectives
         if self._ignores_limits and result.violation > 0:
             return tuple(cost + (abs(cost) or 1.0) * result.violation for cost in worst)
         return tuple(result.costs if result.costs is not None else worst)
+
+
+def plain_settings(make: Callable[..., Any]) -> list[str]:
+    """Return the arguments of a sampler that a file can give."""
+    return [
+        parameter.name
+        for parameter in inspect.signature(make).parameters.values()
+        if parameter.name not in _OURS and isinstance(parameter.default, bool | int | float | str | None)
+    ]
 
 
 def _check_cmaes(space: Space, objectives: int) -> None:
@@ -221,7 +181,7 @@ def _check_cmaes(space: Space, objectives: int) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep Optuna from talking about its experimental parts."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accel_sim.explore.search.driver import BASELINE, FAILED, ILLEGAL, Rules, Spent, Trial
-from accel_sim.explore.search.goals import Goals
-from accel_sim.explore.search.pareto import as_rows, dominates, nondominated
+from accel_sim.explore.search.goals import Goals, Score
+from accel_sim.explore.search.pareto import dominates
 from accel_sim.explore.search.space import Space
+from accel_sim.explore.search.trials import (
+    BASELINE,
+    FAILED,
+    ILLEGAL,
+    SCREENED,
+    Rules,
+    Spent,
+    Trial,
+    front_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +48,8 @@ class SearchResult:
             where nothing is feasible.
         computed: tasks that this call evaluated; the others were there already.
         spent: seconds of the driver.
+        fidelities: by what they were used for: `screen`, `search` and `confirm`, in this order.
+        confirmed: scores, or errors, of the front and the baselines in the confirmation, by number of trial.
     """
 
     name: str
@@ -55,6 +66,8 @@ class SearchResult:
     reference: tuple[float, ...] | None
     computed: int
     spent: Spent
+    fidelities: Mapping[str, str] = field(default_factory=lambda: {"search": "tile"})
+    confirmed: Mapping[int, Score | str] = field(default_factory=dict)
 
     @property
     def searched(self) -> tuple[str, ...]:
@@ -64,10 +77,7 @@ class SearchResult:
     @cached_property
     def front(self) -> tuple[Trial, ...]:
         """Feasible trials that no other one beats, each design once, by the first objective."""
-        found = [t for t in self.trials if t.feasible and not t.repeated]
-        costs = as_rows([t.score.costs for t in found if t.score is not None], len(self.goals.objectives))
-        kept = [t for t, stays in zip(found, nondominated(costs), strict=True) if stays]
-        return tuple(sorted(kept, key=lambda t: (t.score.costs if t.score else (), t.number)))
+        return front_of(self.trials, len(self.goals.objectives))
 
     @property
     def baselines(self) -> tuple[Trial, ...]:
@@ -82,14 +92,10 @@ class SearchResult:
         return tuple(t for t in self.front if t.score is not None and dominates(t.score.costs, own))
 
     def verdict(self, baseline: Trial) -> str:
-        """Return in words how a baseline compares with the front."""
-        if baseline.score is None:
-            return f"no result: {baseline.error}"
-        outside = "" if baseline.feasible else "beyond the limits; "
-        if any(baseline.key == other.key for other in self.front):
-            return f"{outside}on the front"
-        better = len(self.beaten_by(baseline))
-        return f"{outside}dominated by {better} designs of the front" if better else f"{outside}not dominated"
+        """Return in words how a baseline compares with the front; see `accel_sim.explore.search.baselines`."""
+        from accel_sim.explore.search.baselines import in_words, verdict
+
+        return in_words(self, verdict(self, baseline))
 
     @cached_property
     def importances(self) -> tuple[Importance, ...]:
@@ -109,9 +115,19 @@ class SearchResult:
         return SearchPlots(self)
 
     def count(self) -> dict[str, int]:
-        """Return how many trials there are of each sort; `distinct` counts designs that are no baselines."""
-        own = {t.key for t in self.trials if t.status != ILLEGAL} - {t.key for t in self.baselines}
+        """Return how many trials there are of each sort.
+
+        `distinct` counts designs evaluated at the fidelity of the search, `screened` those evaluated by the
+        screening, both without baselines.
+        """
+        legal = [t for t in self.trials if t.status != ILLEGAL]
+        baselines = {t.key for t in self.baselines}
+        screens = "screen" in self.fidelities
+        judged = [t for t in legal if t.status != SCREENED and (t.screening is not None or not screens)]
+        counts = {"screened": len({t.key for t in legal} - baselines)} if screens else {}
+        own = {t.key for t in judged} - baselines
         return {
+            **counts,
             "trials": len(self.trials),
             "distinct": len(own),
             "duplicates": sum(t.repeated and t.status != ILLEGAL for t in self.trials),
@@ -123,9 +139,10 @@ class SearchResult:
 
     @property
     def measured(self) -> tuple[str, ...]:
-        """Columns of what was found out: objectives, what is limited, metrics."""
+        """Columns of what was found out: objectives, limits, metrics, objectives and limits elsewhere."""
         goals = (*self.goals.names, *(limit.name for limit in self.goals.limits))
-        return tuple(dict.fromkeys((*goals, *self.metrics)))
+        elsewhere = (self.column_at(name, use) for use in self._others for name in goals)
+        return tuple(dict.fromkeys((*goals, *self.metrics, *elsewhere)))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -140,6 +157,15 @@ class SearchResult:
                 )
             )
         )
+
+    @property
+    def _others(self) -> list[str]:
+        """Uses of fidelities other than that of the search."""
+        return [use for use in self.fidelities if use != "search"]
+
+    def column_at(self, name: str, use: str) -> str:
+        """Return the column of an objective or a limit at the fidelity of `screen` or `confirm`."""
+        return f"{objective} @ {self.fidelities[use]}"
 
     @cached_property
     def rows(self) -> tuple[dict[str, Any], ...]:
@@ -156,6 +182,12 @@ class SearchResult:
             row |= dict(zip(self.goals.names, trial.score.values, strict=True))
             row |= dict(zip((limit.name for limit in self.goals.limits), trial.score.limited, strict=True))
             row |= {"feasible": trial.feasible, "front": trial.number in front}
+        for use in self._others:
+            score = trial.screening if use == "screen" else self.confirmed.get(trial.number)
+            if isinstance(score, Score):
+                values = (*score.values, *score.limited)
+                names = (*self.goals.names, *(limit.name for limit in self.goals.limits))
+                row |= {self.column_at(n, use): v for n, v in zip(names, values, strict=True)}
         row |= {"status": trial.status, "violation": trial.violation, "error": trial.error}
         row |= {"same_as_trial": trial.first if trial.repeated else None, "key": trial.key}
         return row

@@ -9,10 +9,10 @@ import numpy as np
 
 from accel_sim.explore.plots import spread_scale
 from accel_sim.explore.search.domains import Domain, Finite
-from accel_sim.explore.search.driver import Trial
 from accel_sim.explore.search.importance import LEAST_DESIGNS, Importance
 from accel_sim.explore.search.outcome import SearchResult
 from accel_sim.explore.search.pareto_plot import FAINT
+from accel_sim.explore.search.trials import Trial
 from accel_sim.explore.search.wording import format_value
 from accel_sim.results.canvas import DARK, GREY, PALETTE, canvas, tidy
 from accel_sim.results.wording import format_metric, unit_of

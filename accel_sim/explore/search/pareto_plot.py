@@ -6,8 +6,8 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from accel_sim.explore.plots import spread_scale
-from accel_sim.explore.search.driver import Trial
 from accel_sim.explore.search.outcome import SearchResult
+from accel_sim.explore.search.trials import Trial
 from accel_sim.results.canvas import DARK, PALETTE, canvas, tidy
 from accel_sim.results.wording import unit_of
 

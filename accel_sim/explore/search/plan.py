@@ -6,23 +6,27 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from accel_sim.config import Document, InputError, did_you_mean, load_document, override, zoo
 from accel_sim.explore.entries import design_row, workload_row
 from accel_sim.explore.fingerprint import model_text
-from accel_sim.explore.search.driver import Rules, Start
 from accel_sim.explore.search.expressions import ExpressionError
 from accel_sim.explore.search.goals import Goals, read_goals
+from accel_sim.explore.search.ladder import Ladder
 from accel_sim.explore.search.problem import Problem
 from accel_sim.explore.search.reading import DESIGN, read_space
 from accel_sim.explore.search.samplers import chosen, default_batch
 from accel_sim.explore.search.simulated import Chip, SimulatedProblem
 from accel_sim.explore.search.space import Space
 from accel_sim.explore.search.spec import Baseline, SearchSpec
+from accel_sim.explore.search.trials import Rules, Start
 from accel_sim.hardware.design import build_design
 from accel_sim.simulation import FIDELITIES
+from accel_sim.workload import Workload
+from accel_sim.workload.formats import TensorFormat
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,16 @@ class SearchPlan:
         """What evaluates candidates."""
         return self.simulated
 
+    @cached_property
+    def ladder(self) -> Ladder:
+        """The problem at all fidelities of the search."""
+        use = self.spec.fidelity
+
+        def at(fidelity: str | None) -> Problem | None:
+            return None if fidelity is None else self.simulated.at(fidelity)
+
+        return Ladder(self.problem, at(use.screen), at(use.confirm), use.promote)
+
 
 def plan_search(
     spec: SearchSpec,
@@ -64,10 +78,7 @@ def plan_search(
     Raises:
         InputError: files, names, paths, expressions or metrics that do not exist, with their line.
     """
-    if spec.fidelity not in FIDELITIES:
-        raise document.error(
-            ("fidelity",), f"'{spec.fidelity}' is not known{did_you_mean(spec.fidelity, FIDELITIES)}"
-        )
+    _check_fidelities(spec, document)
     files = [] if search_file is None else [search_file]
     single = spec.design is not None
     designs = [
@@ -87,7 +98,7 @@ def plan_search(
     searched = len(chips)
     _add_baselines(spec, document, search_file, chips, files)
     problem = SimulatedProblem(
-        tuple(chips), tuple(workloads), tuple(w.weight for w in spec.workloads), spec.fidelity
+        tuple(chips), tuple(workloads), tuple(w.weight for w in spec.workloads), spec.fidelity.search
     )
     goals = read_goals(document, spec.objectives, spec.limits, problem.metrics)
     starts = _starts(spec, document, space, problem, searched)
@@ -107,6 +118,16 @@ def plan_search(
     )
 
 
+def _check_fidelities(spec: SearchSpec, document: Document) -> None:
+    used: dict[str, str] = {}
+    for use, name in spec.fidelity.names.items():
+        if name not in FIDELITIES:
+            raise document.error(("fidelity",), f"'{name}' is not known{did_you_mean(name, FIDELITIES)}")
+        if name in used:
+            raise document.error(("fidelity",), f"{name} is there to {used[name]} and to {use}")
+        used[name] = use
+
+
 def identity(plan: SearchPlan) -> str:
     """Return a hash of all that decides which candidates are tried in which order; the budget does not."""
     parts: list[Any] = [
@@ -119,6 +140,7 @@ def identity(plan: SearchPlan) -> str:
         [[limit.name, limit.bound.min, limit.bound.max] for limit in plan.goals.limits],
         [[start.name, repr(sorted(start.values.items()))] for start in plan.starts],
         [plan.sampler, plan.spec.search.settings, plan.rules.seed, plan.rules.batch, plan.rules.in_flight],
+        [plan.spec.fidelity.screen, plan.spec.fidelity.promote] if plan.spec.fidelity.screen else None,
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -191,6 +213,14 @@ def _of_own_design(
     return Start(name, values, codes)
 
 
+def _of_workload(workload: Workload, path: str) -> Any:
+    """Return the value of a path in a workload as a file would have it, None where it has none."""
+    value: Any = workload
+    for key in path.split(".")[1:]:
+        value = getattr(value, key, None)
+    return value.name if isinstance(value, TensorFormat) else value
+
+
 def _inside(space: Space, problem: SimulatedProblem, chip: int, settings: Any) -> tuple[Any, ...] | None:
     """Return the candidate that is a design with settings, None where it lies outside the space."""
     document = problem.chips[chip].document
@@ -207,7 +237,7 @@ def _inside(space: Space, problem: SimulatedProblem, chip: int, settings: Any) -
     for parameter in space.parameters:
         for path in parameter.paths:
             if path.startswith("workload."):
-                values[path] = settings.get(path)
+                values[path] = settings.get(path, _of_workload(problem.workloads[0].workload, path))
             elif path != DESIGN:
                 values[path] = own.own_value(0, path)
     elsewhere = [path for path in settings if path not in values]

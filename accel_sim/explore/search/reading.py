@@ -91,7 +91,8 @@ def _parameter(
             return Parameter(key, paths, None, when, derive)
         given = {name: value for name, value in given.items() if name != "when"}
     try:
-        return Parameter(key, paths, read_domain(given, _converter(designs, paths[0]), len(paths)), when)
+        converts = [_converter(designs, path) for path in paths]
+        return Parameter(key, paths, read_domain(given, *converts), when)
     except ValueError as error:
         raise document.error(place, str(error)) from None
 

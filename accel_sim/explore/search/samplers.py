@@ -113,6 +113,10 @@ def make_sampler(
             "grid": GridSampler,
         }
         return blind[name](space, seed)
+    if name in ("nsga2", "nsga3"):
+        from accel_sim.explore.search.genetic_sampler import GeneticSampler
+
+        return GeneticSampler(name, settings, space, objectives, limits, seed)
     from accel_sim.explore.search.optuna_sampler import OptunaSampler
 
     return OptunaSampler(name, settings, space, objectives, limits, seed)

@@ -20,8 +20,9 @@ from accel_sim.config import InputError
 from accel_sim.explore.crew import Crew
 from accel_sim.explore.manifest import PACKAGES, circumstances, inputs, now
 from accel_sim.explore.pool import Opener, local_pool
+from accel_sim.explore.search.agreement import in_manifest
 from accel_sim.explore.search.best import write_best
-from accel_sim.explore.search.driver import Search, SearchProgress
+from accel_sim.explore.search.driver import Search
 from accel_sim.explore.search.log import TrialLog
 from accel_sim.explore.search.outcome import SearchResult
 from accel_sim.explore.search.plan import SearchPlan, identity, plan_search
@@ -29,6 +30,7 @@ from accel_sim.explore.search.reading import DESIGN, dimension_of
 from accel_sim.explore.search.samplers import BLIND, RULE, make_sampler
 from accel_sim.explore.search.space_data import space_to_data
 from accel_sim.explore.search.spec import read_search
+from accel_sim.explore.search.trials import SearchProgress
 from accel_sim.explore.store import Store, forget
 from accel_sim.explore.sweep import POINTS, check_workers, make_folder
 from accel_sim.explore.table import to_csv, write_if_changed
@@ -104,7 +106,7 @@ def run_plan(
     with (
         Store(points) as store,
         TrialLog(points, identity(plan)) as log,
-        Crew(evaluate or plan.problem.evaluate, workers, opener) as crew,
+        Crew(evaluate or plan.ladder.evaluate, workers, opener) as crew,
     ):
         driver = _driver(plan, store, log, crew, progress)
         trials = driver.run()
@@ -125,6 +127,8 @@ def run_plan(
         reference=reference,
         computed=driver.computed,
         spent=driver.spent,
+        fidelities=plan.spec.fidelity.names,
+        confirmed=driver.confirmed,
     )
 
 
@@ -145,7 +149,7 @@ def _driver(
         plan.rules.seed,
     )
     return Search(
-        plan.problem, plan.space, plan.goals, sampler, plan.rules, plan.starts, store, log, crew, progress
+        plan.ladder, plan.space, plan.goals, sampler, plan.rules, plan.starts, store, log, crew, progress
     )
 
 
@@ -153,8 +157,13 @@ def foreseen(plan: SearchPlan) -> list[Task]:
     """Return everything that a search will evaluate, each task once, before anything is evaluated.
 
     Raises:
-        InputError: its sampler learns from results.
+        InputError: its sampler learns from results, or what is evaluated hangs on results of other fidelities.
     """
+    if not plan.ladder.single:
+        raise InputError(
+            "fidelity: shards cannot part a search that screens or confirms at another fidelity; name one "
+            "fidelity, or take workers of a --cluster"
+        )
     if plan.sampler not in BLIND:
         meant = (
             f"{plan.spec.search.sampler}, here {plan.sampler}," if plan.spec.search.sampler == "auto" else ""
@@ -167,7 +176,7 @@ def foreseen(plan: SearchPlan) -> list[Task]:
     with (
         Store(nowhere) as store,
         TrialLog(nowhere, "") as log,
-        Crew(plan.problem.evaluate) as crew,
+        Crew(plan.ladder.evaluate) as crew,
     ):
         return _driver(plan, store, log, crew).foresee()
 
@@ -219,7 +228,9 @@ def _manifest(plan: SearchPlan, result: SearchResult, started: str) -> dict[str,
         "counts": {**result.count(), "computed_by_this_run": result.computed},
         "hypervolume": result.hypervolume,
         "reference_point": result.reference,
-        "seconds": asdict(result.spent),
+        "fidelities": in_manifest(result),
+        "baselines": {trial.name: result.verdict(trial) for trial in result.baselines},
+        "seconds": {**asdict(result.spent), "own": result.spent.own},
         "started": started,
         "finished": now(),
     }

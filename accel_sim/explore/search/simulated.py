@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from accel_sim.config import Document, InputError
@@ -53,6 +53,10 @@ class SimulatedProblem:
     fidelity: str
     _variants: dict[tuple[int, str], tuple[Workload, str] | str] = field(default_factory=dict, repr=False)
     _written: dict[tuple[int, str], tuple[Any, Any]] = field(default_factory=dict, repr=False)
+
+    def at(self, fidelity: str) -> SimulatedProblem:
+        """Return the same at another fidelity."""
+        return replace(self, fidelity=fidelity)
 
     @property
     def identity(self) -> str:

@@ -82,18 +82,19 @@ class Space:
         return tuple((parameter, number.get(parameter.name)) for parameter in in_order(self.parameters))
 
     def values(self, codes: Sequence[Code | None]) -> dict[str, Any]:
-        """Return the value of every path that a candidate has; codes of parameters it lacks are ignored.
+        """Return the value of every path that a candidate has; see `assigned`."""
+        return self.assigned(codes)[0]
+
+    def canonical(self, codes: Sequence[Code | None]) -> Codes:
+        """Return the codes with None for parameters that the candidate does not have."""
+        return self.assigned(codes)[1]
+
+    def assigned(self, codes: Sequence[Code | None]) -> tuple[dict[str, Any], Codes]:
+        """Return `values` and `canonical` codes of a candidate; codes of parameters it lacks are ignored.
 
         Raises:
             ExpressionError: a derived value or a condition cannot be computed.
         """
-        return self._assigned(codes)[0]
-
-    def canonical(self, codes: Sequence[Code | None]) -> Codes:
-        """Return the codes with None for parameters that the candidate does not have."""
-        return self._assigned(codes)[1]
-
-    def _assigned(self, codes: Sequence[Code | None]) -> tuple[dict[str, Any], Codes]:
         names = dict(self.constants)
         values: dict[str, Any] = {}
         kept: list[Code | None] = [None] * len(self.searched)
@@ -146,7 +147,7 @@ class Space:
             code = domain.encode(own[0]) if all(value == own[0] for value in own) else None
             codes.append(domain.encode(own) if code is None and isinstance(domain, Finite) else code)
         try:
-            found, kept = self._assigned(codes)
+            found, kept = self.assigned(codes)
         except ExpressionError:
             return None
         same = all(path in values and values[path] == value for path, value in found.items())
@@ -179,7 +180,7 @@ class Space:
         for _ in range(MOST_DRAWS):
             codes = self.at([generator.random() for _ in self.domains])
             try:
-                values, kept = self._assigned(codes)
+                values, kept = self.assigned(codes)
             except ExpressionError:
                 continue
             if self.violation(values) == 0:

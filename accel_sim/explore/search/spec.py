@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from accel_sim.config import Document, check, load_document, zoo
 from accel_sim.config.errors import did_you_mean
+from accel_sim.explore.search.ladder import SHARE
 from accel_sim.explore.spec import Bound, DesignEntry, Name, OutputSpec, WorkloadEntry, named
 
 SAMPLERS = ("auto", "random", "qmc", "grid", "nsga2", "nsga3", "tpe", "cmaes", "gp")
@@ -91,6 +92,39 @@ class SearchOptions(_Part):
         return self
 
 
+class Fidelities(_Part):
+    """At which fidelities a search evaluates; see `ladder`. A file may also give one name, or three in order.
+
+    Attributes:
+        screen: of every candidate; the best share of each batch goes on. None: all go on.
+        search: in which objectives are compared and reported, and which the budget counts.
+        confirm: of the front, when the search is over.
+        promote: the share.
+    """
+
+    screen: str | None = None
+    search: str = "tile"
+    confirm: str | None = None
+    promote: float = Field(SHARE, gt=0, le=1, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"search": value}
+        if isinstance(value, list):
+            if len(value) != 3:
+                raise ValueError("a list is [screen, search, confirm]; name those that there are")
+            return dict(zip(("screen", "search", "confirm"), value, strict=True))
+        return value
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What is used for what, in the order of use."""
+        named = {"screen": self.screen, "search": self.search, "confirm": self.confirm}
+        return {use: name for use, name in named.items() if name is not None}
+
+
 class SearchSpec(_Part):
     """A search.
 
@@ -105,7 +139,7 @@ class SearchSpec(_Part):
         objectives: `min` or `max` of metrics, or of expressions of them.
         limits: bounds on metrics, or on expressions of them.
         search: how to search.
-        fidelity: as of `simulate`.
+        fidelity: as of `simulate`, or several.
         output: where the results go.
     """
 
@@ -120,7 +154,7 @@ class SearchSpec(_Part):
     objectives: dict[str, Literal["min", "max"]] = Field(min_length=1)
     limits: dict[str, Bound] = Field(default_factory=dict)
     search: SearchOptions = SearchOptions()
-    fidelity: str = "tile"
+    fidelity: Fidelities = Fidelities()
     output: OutputSpec = OutputSpec()
 
     @model_validator(mode="after")

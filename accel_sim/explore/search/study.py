@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from accel_sim.config import InputError
 from accel_sim.explore.search.domains import Domain, Finite
-from accel_sim.explore.search.driver import ILLEGAL, OK, Trial
 from accel_sim.explore.search.outcome import SearchResult
+from accel_sim.explore.search.trials import ILLEGAL, OK, Trial
 
 if TYPE_CHECKING:
     import optuna
