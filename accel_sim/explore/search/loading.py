@@ -153,7 +153,7 @@ class _Reader:
         )
 
     def score(self, row: Mapping[str, str], column: Callable[[str], str] = str) -> Score | None:
-        """Return the score in the columns that objectives and limits have by `column`, None where it is empty."""
+        """Return the score in the columns that `column` names for objectives and limits, None where empty."""
         if not row[column(self.goals.names[0])]:
             return None
         values = tuple(float(row[column(name)]) for name in self.goals.names)

@@ -165,7 +165,7 @@ class SearchResult:
 
     def column_at(self, name: str, use: str) -> str:
         """Return the column of an objective or a limit at the fidelity of `screen` or `confirm`."""
-        return f"{objective} @ {self.fidelities[use]}"
+        return f"{name} @ {self.fidelities[use]}"
 
     @cached_property
     def rows(self) -> tuple[dict[str, Any], ...]:
