@@ -5,8 +5,7 @@ scheduler allows (`distributed.scheduler.allowed-failures`, 3 by default; none i
 the tasks of that batch are tried one by one, as after the death of a local worker. A scheduler that goes away
 takes what is in flight with it; that is done again if it comes back within CONNECT_SECONDS.
 
-Scheduler and workers need this package in the same version, and workers need one thread each, as a simulation
-holds Python's lock:
+Workers need this package in the same version, and one thread each, as a simulation holds Python's lock:
 
     dask scheduler                                              # tells its address: tcp://head:8786
     dask worker tcp://head:8786 --nworkers 16 --nthreads 1      # on every machine
@@ -22,12 +21,15 @@ Under Slurm, dask-jobqueue starts workers as jobs, from a script that may search
 from __future__ import annotations
 
 import logging
+import operator
+import pickle
 import re
 import signal
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from accel_sim import __version__
@@ -91,18 +93,25 @@ class _Cluster:
         self._width, self._counted = 1, 0.0
 
     def _share(self) -> Any:
-        # A task and not scattered data: dask makes it anew when the workers that hold it are gone.
-        return self._client.submit(_itself, self._evaluate, pure=False)
+        import cloudpickle
+
+        # A task and not scattered data: dask makes it anew when the workers that hold it are gone. Pickled
+        # here, as a scheduler would load what is in tasks, and import all of this package for it.
+        told = cloudpickle.dumps(_Batches(self._evaluate, *_code()))
+        return self._client.submit(pickle.loads, told, pure=False)
 
     def submit(self, batch: Sequence[Task]) -> Future[list[Outcome]]:
         """Send a batch."""
+        import cloudpickle
+
         if self._client.status != "running":
             raise PlaceLost("the scheduler has gone")
         if self._shared.status not in ("pending", "finished"):
             self._shared = self._share()
+        shared = self._shared
         told: Future[list[Outcome]] = Future()
-        sent = self._executor.submit(_evaluate, self._shared, __version__, model_text(), list(batch))
-        sent.add_done_callback(lambda sent: _pass_on(sent, told, self._shared.key))
+        sent = self._executor.submit(operator.call, shared, cloudpickle.dumps(list(batch)))
+        sent.add_done_callback(lambda sent: _pass_on(sent, told, shared.key))
         return told
 
     def width(self) -> int:
@@ -131,21 +140,24 @@ def _pass_on(sent: Future[list[Outcome]], told: Future[list[Outcome]], shared: s
         told.set_result(sent.result())
     elif isinstance(error, KilledWorker):
         told.set_exception((PlaceLost if error.task == shared else BrokenExecutor)("workers died"))
-    elif isinstance(error, ImportError | AttributeError) or "deserializ" in str(error):
-        cause = error.__cause__ or error
-        told.set_exception(RunError(f"the cluster does not know this code: {type(cause).__name__}: {cause}"))
+    elif isinstance(error, ImportError | AttributeError):
+        told.set_exception(RunError(f"a worker cannot load this code: {type(error).__name__}: {error}"))
     else:
         told.set_exception(error)
 
 
-def _itself(evaluate: Evaluate) -> Evaluate:
-    return evaluate
+@dataclass(frozen=True, slots=True)
+class _Batches:
+    """Evaluates batches on a worker, if that runs the same code as who asks."""
 
+    evaluate: Evaluate
+    version: str
+    model: str
 
-def _evaluate(evaluate: Evaluate, version: str, model: str, batch: Sequence[Task]) -> list[Outcome]:
-    """Return the outcomes of a batch, on a worker, if that runs the same code as who asks."""
-    _refuse_other_code("a worker", version, model, __version__, model_text())
-    return evaluate_batch(evaluate, batch)
+    def __call__(self, pickled: bytes) -> list[Outcome]:
+        """Return the outcomes of the first tasks of a batch."""
+        _refuse_other_code("a worker", self.version, self.model, *_code())
+        return evaluate_batch(self.evaluate, pickle.loads(pickled))
 
 
 def _code() -> tuple[str, str]:

@@ -158,6 +158,8 @@ def test_a_search_whose_worker_is_killed_is_the_search_of_one_process(tmp_path):
 def test_workers_that_join_and_go_change_nothing_and_a_scheduler_that_goes_is_one_line(tmp_path, monkeypatch):
     problem = FunctionProblem("chip", CHIP_PROBLEM.metrics, slow_chip)
     case = {"budget": 60, "settings": POPULATION, "workers": None}
+    from distributed import Client
+
     with scheduler_with(1, tmp_path) as (address, processes):
         seen = []
 
@@ -184,6 +186,11 @@ def test_workers_that_join_and_go_change_nothing_and_a_scheduler_that_goes_is_on
             with pytest.raises(RunError, match=r"^a worker runs accel_sim .* results would differ"):
                 run(tmp_path / "no", "nsga2", problem=problem, opener=opener, **case)
         assert points_in(tmp_path / "no") == 0
+
+        # A scheduler loads nothing of ours.
+        with Client(address, set_as_default=False) as client:
+            modules = client.run_on_scheduler(eval, "list(__import__('sys').modules)")
+        assert not [name for name in modules if name.startswith("accel_sim")]
 
         def lose(progress) -> None:
             if progress.computed >= 10:
