@@ -290,8 +290,9 @@ def test_what_is_wrong_in_a_lottery_is_one_line(tmp_path, change, message):
 def test_an_error_in_a_search_within_a_lottery_has_its_line(tmp_path):
     file = tmp_path / "lottery.yaml"
     file.write_text(
-        "name: lines\nproblems:\n  npu:\n    search:\n      design: os_16x16\n      workloads: [gemm_sweep]\n"
-        "      space:\n        npu.rowz: [8, 16]\n      objectives: {latency_s: min}\ncontestants: [random, qmc]\n"
+        "name: lines\nproblems:\n  npu:\n    search:\n      design: os_16x16\n"
+        "      workloads: [gemm_sweep]\n      space:\n        npu.rowz: [8, 16]\n      objectives: {latency_s: min}\n"
+        "contestants: [random, qmc]\n"
     )
     with pytest.raises(InputError, match=r"lottery.yaml:8: .*npu\.rowz"):
         plan_lottery(*read_lottery(file))
@@ -299,7 +300,8 @@ def test_an_error_in_a_search_within_a_lottery_has_its_line(tmp_path):
 
 def test_the_command_prints_tables_and_a_verdict_and_json_when_asked(tmp_path, capsys):
     file = tmp_path / "lottery.json"
-    file.write_text(json.dumps(small(written(tmp_path), output={"plots": True})))
+    parts = {"output": {"plots": True}, "seeds": 2, "contestants": ["random", "qmc"]}
+    file.write_text(json.dumps(small(written(tmp_path), **parts)))
     arguments = ["lottery", str(file), "--workers", "1", "-o", str(tmp_path / "out")]
     assert main(arguments) == 0
     printed = capsys.readouterr().out
