@@ -24,8 +24,8 @@ class Yardstick:
     Attributes:
         front: float64[k, objectives], the best that is known from random designs, all runs, and the rows of a
             table; one row where there is one objective.
-        reference: point below which hypervolume counts: the worst of the front, moved outwards by a tenth of its
-            range. Farther away the first designs would be nearly all of the volume.
+        reference: point below which hypervolume counts: the worst of the front, moved outwards by a tenth of
+            its range. Farther away the first designs would be nearly all of the volume.
         volume: hypervolume of the front; 0 where there is one objective.
         worst: greatest cost of a random design with one objective; counts where a run has nothing feasible yet.
     """
