@@ -153,13 +153,13 @@ def recorded(*costs):
 
 
 def test_the_loss_of_a_front_is_the_volume_that_it_lacks():
-    # Ranges of 0 to 10 put the reference point at (11, 11); (0, 3) and (3, 0) dominate 11 * 11 - 3 * 3.
+    # The front, (0, 3) and (3, 0), puts the reference point at (3.3, 3.3); each dominates 0.3 * 3.3 below it.
     base = Base(np.array([[0.0, 10.0], [10.0, 0.0], [0.0, 3.0], [3.0, 0.0]]), 4, True)
     run = recorded(None, (10.0, 10.0), (3.0, 0.0), (9.0, 9.0), (0.0, 3.0))
     yard = yardstick(base, [run])
-    assert yard.reference == pytest.approx((11, 11))
-    assert yard.volume == pytest.approx(112)
-    assert curve(yard, run.costs) == pytest.approx([1, 1 - 1 / 112, 1 - 88 / 112, 1 - 88 / 112, 0])
+    assert yard.reference == pytest.approx((3.3, 3.3))
+    assert yard.volume == pytest.approx(2 * 0.99 - 0.09)
+    assert curve(yard, run.costs) == pytest.approx([1, 1, 1 - 0.99 / 1.89, 1 - 0.99 / 1.89, 0])
 
 
 def test_the_loss_of_one_objective_is_relative_to_the_best_and_begins_with_the_worst():

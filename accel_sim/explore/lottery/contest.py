@@ -18,7 +18,7 @@ from accel_sim.explore.lottery.tables import TableProblem, table_problem
 from accel_sim.explore.search.goals import Goals
 from accel_sim.explore.search.plan import plan_search
 from accel_sim.explore.search.problem import Problem
-from accel_sim.explore.search.samplers import default_batch, make_sampler
+from accel_sim.explore.search.samplers import default_batch, make_sampler, seed_of
 from accel_sim.explore.search.space import Space
 from accel_sim.explore.search.spec import SearchSpec, read_search
 
@@ -103,6 +103,14 @@ def sampler_of(contest: Contest, contestant: Contestant, seed: int) -> Any:
     )
 
 
+def seed_for(contestant: Contestant, seed: int) -> int:
+    """Return the seed of a contestant's run, so that no two contestants begin with the same designs.
+
+    Optuna's samplers draw the same first designs from the same seed; their luck would be one and the same.
+    """
+    return seed_of(seed, int.from_bytes(hashlib.sha256(contestant.label.encode()).digest()[:8], "big"))
+
+
 def run_key(contest: Contest, contestant: Contestant, seed: int, budget: int) -> str:
     """Return a hash of all that decides what a run finds."""
     parts: list[Any] = [
@@ -114,7 +122,7 @@ def run_key(contest: Contest, contestant: Contestant, seed: int, budget: int) ->
         sorted(map(repr, contest.space.constants.items())),
         [[o.name, o.maximise] for o in contest.goals.objectives],
         [[limit.name, limit.bound.min, limit.bound.max] for limit in contest.goals.limits],
-        [contestant.sampler, contestant.settings, contestant.batch, seed, budget],
+        [contestant.sampler, contestant.settings, contestant.batch, seed_for(contestant, seed), budget],
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -24,7 +24,8 @@ class Yardstick:
     Attributes:
         front: float64[k, objectives], the best that is known from random designs, all runs, and the rows of a
             table; one row where there is one objective.
-        reference: point below which hypervolume counts, from the random designs alone.
+        reference: point below which hypervolume counts: the worst of the front, moved outwards by a tenth of
+            its range. Farther away the first designs would be nearly all of the volume.
         volume: hypervolume of the front; 0 where there is one objective.
         worst: greatest cost of a random design with one objective; counts where a run has nothing feasible yet.
     """
@@ -46,7 +47,7 @@ def yardstick(base: Base, records: Iterable[Record], known: np.ndarray | None = 
     found = [costs for record in records for costs in record.costs if costs is not None]
     rows = np.concatenate((base.costs, as_rows(found, objectives), *(() if known is None else (known,))))
     front = rows[nondominated(rows)]
-    reference = reference_point(base.costs)
+    reference = reference_point(front)
     volume = hypervolume(front, reference) if objectives > 1 else 0.0
     return Yardstick(front, reference, volume, float(base.costs[:, 0].max()))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from accel_sim.config import RunError
 from accel_sim.explore.crew import Crew
-from accel_sim.explore.lottery.contest import Contest, Contestant, sampler_of
+from accel_sim.explore.lottery.contest import Contest, Contestant, sampler_of, seed_for
 from accel_sim.explore.lottery.shared import Once
 from accel_sim.explore.search.driver import Search
 from accel_sim.explore.search.log import TrialLog
@@ -86,7 +86,8 @@ class Runner:
             RunError: it ended before its budget.
         """
         contest, contestant = self.contests[run.contest], self.contestants[run.contestant]
-        sampler = sampler_of(contest, contestant, run.seed)
+        seed = seed_for(contestant, run.seed)
+        sampler = sampler_of(contest, contestant, seed)
         with ExitStack() as stack:
             evaluate: Evaluate = contest.problem.evaluate
             if contest.table is None:
@@ -96,7 +97,7 @@ class Runner:
                 contest.space,
                 contest.goals,
                 sampler,
-                Rules(self.budget, run.seed, contestant.batch),
+                Rules(self.budget, seed, contestant.batch),
                 (),
                 stack.enter_context(Store(_MEMORY)),
                 stack.enter_context(TrialLog(_MEMORY, "")),

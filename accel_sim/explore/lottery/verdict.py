@@ -67,15 +67,18 @@ def _lottery(result: LotteryResult, found: ContestResult) -> str:
     """Return whether the choice of settings is worth more than the choice of sampler."""
     marks = result.plan.spec.marks
     known = [(mark, result.shares(found, mark)) for mark in marks]
-    told = [(mark, own) for mark, own in known if own is not None]
-    if not told:
-        return "All runs tie at every checkpoint."
+    if all(own is None for _, own in known):
+        return f"All runs tie within {100 * result.plan.spec.tolerance:.3g} % at every checkpoint."
     listed = "; ".join(
-        f"after {mark} sampler {100 * own.sampler:.0f} %, settings {100 * own.settings:.0f} %, "
+        f"after {mark} all tie"
+        if own is None
+        else f"after {mark} sampler {100 * own.sampler:.0f} %, settings {100 * own.settings:.0f} %, "
         f"luck {100 * own.seed:.0f} %"
-        for mark, own in told
+        for mark, own in known
     )
-    mark, last = told[-1]
+    mark, last = known[-1]
+    if last is None:
+        return f"Of the ranks of runs, {listed}: after {mark} no choice is worth anything."
     return f"Of the ranks of runs, {listed}: after {mark}, {_judged(result, found, mark, last)}."
 
 
