@@ -27,7 +27,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Future
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +43,8 @@ from accel_sim.explore.worker import Evaluate, Task, evaluate_batch
 LOCAL = "local"
 ADDRESS = re.compile(r"([a-z]+://)?[^/\s]+:\d+")
 CONNECT_SECONDS = 10.0
+# A result that is there and does not come in this time is lost.
+RESULT_SECONDS = 60.0
 # How old the number of workers may be that decides how much is sent.
 WIDTH_SECONDS = 1.0
 
@@ -88,7 +90,7 @@ class _Cluster:
     def __init__(self, client: Any, evaluate: Evaluate) -> None:
         self._client = client
         self._evaluate = evaluate
-        self._executor = client.get_executor(pure=False)
+        self._in_flight: set[Any] = set()
         self._shared = self._share()
         self._width, self._counted = 1, 0.0
 
@@ -110,7 +112,10 @@ class _Cluster:
             self._shared = self._share()
         shared = self._shared
         told: Future[list[Outcome]] = Future()
-        sent = self._executor.submit(operator.call, shared, cloudpickle.dumps(list(batch)))
+        # Not through dask's own executor: its futures never end when a scheduler goes at the wrong moment.
+        sent = self._client.submit(operator.call, shared, cloudpickle.dumps(list(batch)), pure=False)
+        self._in_flight.add(sent)
+        told.add_done_callback(lambda _: self._in_flight.discard(sent))
         sent.add_done_callback(lambda sent: _pass_on(sent, told, shared.key))
         return told
 
@@ -125,24 +130,27 @@ class _Cluster:
 
     def cancel(self) -> None:
         """Leave nothing behind."""
-        self._executor.shutdown(wait=False)
+        if self._client.status == "running":
+            with suppress(OSError, TimeoutError):
+                self._client.cancel(list(self._in_flight))
 
 
-def _pass_on(sent: Future[list[Outcome]], told: Future[list[Outcome]], shared: str) -> None:
+def _pass_on(sent: Any, told: Future[list[Outcome]], shared: str) -> None:
     """Tell what became of a batch in the words that a crew knows."""
     from distributed import KilledWorker
 
-    if sent.cancelled():
-        told.set_exception(PlaceLost("the scheduler has gone"))
-        return
-    error = sent.exception()
-    if error is None:
-        told.set_result(sent.result())
-    elif isinstance(error, KilledWorker):
+    try:
+        told.set_result(sent.result(RESULT_SECONDS))
+    except KilledWorker as error:
         told.set_exception((PlaceLost if error.task == shared else BrokenExecutor)("workers died"))
-    elif isinstance(error, ImportError | AttributeError):
+    except (ImportError, AttributeError) as error:
         told.set_exception(RunError(f"a worker cannot load this code: {type(error).__name__}: {error}"))
-    else:
+    except RunError as error:
+        told.set_exception(error)
+    except (OSError, TimeoutError, KeyError, CancelledError) as error:
+        # What dask raises where a scheduler goes while a result is fetched: no connection, no such key.
+        told.set_exception(PlaceLost(f"the scheduler has gone: {error}"))
+    except BaseException as error:
         told.set_exception(error)
 
 
@@ -212,7 +220,8 @@ def _client(address: str) -> Iterator[Any]:
     try:
         yield client
     finally:
-        client.close()
+        with suppress(OSError, TimeoutError):  # a scheduler that has gone
+            client.close()
 
 
 @contextmanager

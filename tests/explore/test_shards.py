@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweep_files import small
 
@@ -27,6 +27,7 @@ class Keyed:
     key: str
 
 
+@settings(max_examples=40)
 @given(st.sets(st.text(min_size=1)), st.integers(1, 9))
 def test_shards_hold_every_task_once_and_none_has_two_more_than_another(keys, of):
     tasks = [Keyed(key) for key in keys]
