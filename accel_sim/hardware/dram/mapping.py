@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,32 @@ class AddressMapping:
         for name, bits, lowest in self.xor:
             values[name] = values[name] ^ ((values["column"] >> lowest) & ((1 << bits) - 1))
         return values
+
+    def hashed(self, addresses: Addresses) -> Addresses:
+        """Return the addresses under which a controller that hashes its banks keeps the given ones.
+
+        Fields beside row and column are, together with their neighbours, xor-ed with all address bits above
+        them, folded to their width. So strides of a power of two do not fall on one bank or bank group. Every
+        row keeps its columns, and different addresses stay different. After Zhang, Zhu and Zhang,
+        "A permutation-based page interleaving scheme", MICRO 2000, which takes as many bits of the row; folding
+        all of them is assumed.
+
+        Args:
+            addresses: int64[n] byte addresses.
+        """
+        lines = np.asarray(addresses, np.int64) >> self.shift
+        result = lines
+        above = 0
+        for stays, fields in groupby(self.fields, lambda field: field[0] in ("row", "column")):
+            low, width = above, sum(bits for _, bits, _ in fields)
+            above += width
+            if stays or not width:
+                continue
+            rest, mask = lines >> above, (1 << width) - 1
+            while rest.any():
+                result = result ^ ((rest & mask) << low)
+                rest = rest >> width
+        return result << self.shift
 
     def encode(self, fields: Mapping[str, Addresses | int]) -> Addresses:
         """Return the byte addresses that decode to the given fields; a field that is not given is 0."""
