@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, cycle
 
 import numpy as np
 import numpy.typing as npt
@@ -45,27 +45,24 @@ class AddressMapping:
     def hashed(self, addresses: Addresses) -> Addresses:
         """Return the addresses under which a controller that hashes its banks keeps the given ones.
 
-        Fields beside row and column are, together with their neighbours, xor-ed with all address bits above
-        them, folded to their width. So strides of a power of two do not fall on one bank or bank group. Every
-        row keeps its columns, and different addresses stay different. After Zhang, Zhu and Zhang,
-        "A permutation-based page interleaving scheme", MICRO 2000, which takes as many bits of the row; folding
-        all of them is assumed.
+        The bits that choose banks, the lowest first, are xor-ed with those of the row in turn, and those of them
+        below the column with its bits too, so that strides of a power of two do not fall on one bank or bank
+        group. Every row keeps its columns, and different addresses stay different. After Zhang, Zhu and Zhang,
+        "A permutation-based page interleaving scheme", MICRO 2000, for rows; the order of bits, and that
+        controllers treat columns likewise, is assumed.
 
         Args:
             addresses: int64[n] byte addresses.
         """
+        bits = [name for name, width, _ in self.fields for _ in range(width)]
+        rows, columns = ([at for at, of in enumerate(bits) if of == name] for name in ("row", "column"))
+        banks = [at for at, of in enumerate(bits) if of not in ("row", "column")]
+        columns = [at for at in columns if at > min(banks, default=len(bits))]
+        below = [at for at in banks if at < min(columns, default=0)]
         lines = np.asarray(addresses, np.int64) >> self.shift
         result = lines
-        above = 0
-        for stays, fields in groupby(self.fields, lambda field: field[0] in ("row", "column")):
-            low, width = above, sum(bits for _, bits, _ in fields)
-            above += width
-            if stays or not width:
-                continue
-            rest, mask = lines >> above, (1 << width) - 1
-            while rest.any():
-                result = result ^ ((rest & mask) << low)
-                rest = rest >> width
+        for bank, other in chain(zip(cycle(banks), rows), zip(cycle(below), columns)):  # noqa: B905
+            result = result ^ ((lines >> other & 1) << bank)
         return result << self.shift
 
     def encode(self, fields: Mapping[str, Addresses | int]) -> Addresses:
