@@ -45,11 +45,11 @@ class AddressMapping:
     def hashed(self, addresses: Addresses) -> Addresses:
         """Return the addresses under which a controller that hashes its banks keeps the given ones.
 
-        The bits that choose banks, the lowest first, are xor-ed with those of the row in turn, and those of them
-        below the column with its bits too, so that strides of a power of two do not fall on one bank or bank
-        group. Every row keeps its columns, and different addresses stay different. After Zhang, Zhu and Zhang,
-        "A permutation-based page interleaving scheme", MICRO 2000, for rows; the order of bits, and that
-        controllers treat columns likewise, is assumed.
+        The bits that choose banks are xor-ed with those of the row in turn, those above the column first; those
+        below the column with its bits and the banks' above it too. So strides of a power of two do not fall on
+        one bank or bank group. Every row keeps its columns, and different addresses stay different. After Zhang,
+        Zhu and Zhang, "A permutation-based page interleaving scheme", MICRO 2000, for rows; which bit meets
+        which, and that columns are treated likewise, is assumed.
 
         Args:
             addresses: int64[n] byte addresses.
@@ -59,9 +59,10 @@ class AddressMapping:
         banks = [at for at, of in enumerate(bits) if of not in ("row", "column")]
         columns = [at for at in columns if at > min(banks, default=len(bits))]
         below = [at for at in banks if at < min(columns, default=0)]
+        above = banks[len(below) :]
         lines = np.asarray(addresses, np.int64) >> self.shift
         result = lines
-        for bank, other in chain(zip(cycle(banks), rows), zip(cycle(below), columns)):  # noqa: B905
+        for bank, other in chain(zip(cycle(above + below), rows), zip(cycle(below), columns + above)):  # noqa: B905
             result = result ^ ((lines >> other & 1) << bank)
         return result << self.shift
 
