@@ -192,7 +192,7 @@ def _write_loads(work: _Work) -> None:
 
 
 class _TileLoad(NamedTuple):
-    """What is loaded inside the first `level` loops: token given, bytes, contiguous bytes, stride, space taken."""
+    """What is loaded inside the first `level` loops: token, bytes, contiguous bytes, stride, space taken."""
 
     level: int
     ready: int

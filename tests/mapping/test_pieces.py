@@ -11,7 +11,6 @@ from accel_sim.workload import Inference, Workload
 from accel_sim.workload.model import Formats
 from accel_sim.workload.operator_list import OperatorList
 
-
 # Arrays so large that loads decide. Rows are so long that their pieces open a row of the memory each.
 LARGE = {"npu.rows": 256, "npu.columns": 256}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -141,7 +142,7 @@ def test_the_table_lies_between_a_stream_and_random_places(preset, write):
         assert efficiency(preset, random.run_bursts, write, 1e12) == random.efficiency
         # A longer step opens as many rows or more, up to one for every row that random runs open.
         activates = [cell.activate_j_per_byte for cell in row[1:]]
-        assert all(b >= a * 0.85 for a, b in zip(activates, activates[1:], strict=False))
+        assert all(b >= a * 0.85 for a, b in pairwise(activates))
         assert max(activates) <= random.activate_j_per_byte * 1.15
 
 

@@ -50,7 +50,7 @@ def latency_s(spec: Dram) -> float:
 
 
 def slowdown(spec: Dram, run: int, stride: int, write: bool) -> float:
-    """Return by how much transfers in pieces of `run` bytes, `stride` apart (0: anywhere), are slower than one."""
+    """Return by how much pieces of `run` bytes, `stride` apart (0: anywhere), are slower than a stream."""
     timing = spec.timing
     if spec.efficiency is not None or timing is None:
         return 1.0

@@ -1,8 +1,8 @@
 """What a DRAM's commands cost a design: rows opened and bursts moved by traffic, standby and refresh by time.
 
-The summary of `engine.channel_energy` that coarser models use. A transfer opens rows by the length and the step of
-its runs (columns of `data/patterns.csv`); array and I/O take the same for every burst; refreshes and standby with closed
-rows go on whether anything is moved or not. What standby with open rows takes beyond that is the transfer's,
+The summary of `engine.channel_energy` that coarser models use. A transfer opens rows by the length and the
+step of its runs (columns of `data/patterns.csv`); array and I/O take the same for every burst; refreshes and
+standby with closed rows go on whether anything is moved or not. What standby with open rows takes beyond that is the transfer's,
 for as long as it holds the channels: between transfers rows are taken to be closed. Both tables are written by
 `python -m accel_sim.mapping.memory_blocks`.
 """
@@ -152,7 +152,7 @@ def _between(value: Floats, count: int) -> tuple[Integers, Floats]:
 
 @cache
 def _run_energies(preset: str) -> Floats:
-    """Return float64[2, 2, l, s] joules of a run: activates and open rows, read and write, by length and spread."""
+    """Return float64[2, 2, l, s] joules of a run: activates and open rows; by direction, length and spread."""
     lines = [grid(preset, write) for write in (False, True)]
     return np.array(
         [

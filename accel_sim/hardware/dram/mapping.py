@@ -47,8 +47,8 @@ class AddressMapping:
 
         The bits that choose banks are xor-ed with those of the row in turn, those above the column first; those
         below the column with its bits and the banks' above it too. So strides of a power of two do not fall on
-        one bank or bank group. Every row keeps its columns, and different addresses stay different. After Zhang,
-        Zhu and Zhang, "A permutation-based page interleaving scheme", MICRO 2000, for rows; which bit meets
+        one bank or bank group. Every row keeps its columns, and different addresses stay different. For rows
+        after Zhang, Zhu and Zhang, "A permutation-based page interleaving scheme", MICRO 2000; which bit meets
         which, and that columns are treated likewise, is assumed.
 
         Args:
@@ -62,7 +62,7 @@ class AddressMapping:
         above = banks[len(below) :]
         lines = np.asarray(addresses, np.int64) >> self.shift
         result = lines
-        for bank, other in chain(zip(cycle(above + below), rows), zip(cycle(below), columns + above)):  # noqa: B905
+        for bank, other in chain(zip(cycle(above + below), rows), zip(cycle(below), columns + above)):
             result = result ^ ((lines >> other & 1) << bank)
         return result << self.shift
 

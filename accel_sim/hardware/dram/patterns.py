@@ -1,9 +1,9 @@
 """What a DRAM sustains and charges by access pattern: the summary of its commands that coarser models use.
 
-A pattern is how many bursts follow one another in a channel, the *run*, and how many there are from the start of
-a run to that of the next, the *step*, or that every run begins at a random place: one burst anywhere is random
-access, many are streaming. `data/patterns.csv` is written by `python -m accel_sim.mapping.memory_blocks` from runs
-of the command-level model; its runs and steps are powers of two.
+A pattern is how many bursts follow one another in a channel, the *run*, and how many there are from the start
+of a run to that of the next, the *step*, or that every run begins at a random place: one burst anywhere is
+random access, many are streaming. `data/patterns.csv` is written by `python -m accel_sim.mapping.memory_blocks`
+from runs of the command-level model; its runs and steps are powers of two.
 
 Between them, and beyond, holds: a step equal to the run is a stream; a step longer than any in the table is a
 random place; rates are linear in the logarithms of the run and of the *spread*, step over run.
@@ -106,7 +106,7 @@ def patterns(preset: str, write: bool) -> tuple[Pattern, ...]:
 
 @cache
 def grid(preset: str, write: bool) -> tuple[tuple[Pattern, ...], ...]:
-    """Return the patterns by run (1, 2, 4, ...), then by spread (1, 2, 4, ...), streams first, random places last.
+    """Return the patterns by run, then by spread (both 1, 2, 4, ...), streams first, random places last.
 
     Raises:
         KeyError: the table does not have the preset.
