@@ -3,11 +3,11 @@
 A block is so many bytes in pieces of contiguous ones, at a constant stride or at places that are not known.
 Addresses interleave burst by burst over the channels, which are alike, so one is simulated with its share. The
 block is repeated until several refresh intervals have passed, and its price is the mean: a block shorter than a
-refresh interval pays its part of a refresh. Every block begins anywhere in a gibibyte, and so does every piece at
-a place that is not known; only what is too long to be repeated follows itself.
+refresh interval pays its part of a refresh. Every block begins anywhere in a gibibyte, and so does every piece
+at a place that is not known; only what is too long to be repeated follows itself.
 
-Strides of a power of two would fall on few channels and banks of plain address bits. Controllers hash those bits
-to avoid it, so strided pieces are taken to be spread over the channels evenly, and over the banks by
+Strides of a power of two would fall on few channels and banks of plain address bits. Controllers hash those
+bits to avoid it, so strided pieces are taken to be spread over the channels evenly, and over the banks by
 `AddressMapping.hashed`. Streams and random places meet all banks alike and are not hashed; it would make 2 % at
 most.
 
