@@ -2,9 +2,9 @@
 
 The summary of `engine.channel_energy` that coarser models use. A transfer opens rows by the length and the
 step of its runs (columns of `data/patterns.csv`); array and I/O take the same for every burst; refreshes and
-standby with closed rows go on whether anything is moved or not. What standby with open rows takes beyond that is
-the transfer's, for as long as it holds the channels: between transfers rows are taken to be closed. Both tables are
-written by `python -m accel_sim.mapping.memory_blocks`.
+standby with closed rows go on whether anything is moved or not. What standby with open rows takes beyond that
+is the transfer's, for as long as it holds the channels: between transfers rows are taken to be closed. Both
+tables are written by `python -m accel_sim.mapping.memory_blocks`.
 """
 
 from __future__ import annotations
