@@ -280,7 +280,7 @@ def _roofline_stage(machine: Machine, graph: Graph, name: str) -> Stage:
             events[EVENT_INDEX["link_bytes"]] = least.link_bytes
             if machine.memory.traffic is not None:
                 moved = np.array([least.memory_read_bytes, least.memory_write_bytes])
-                asked = machine.memory.traffic(moved, moved, np.array([False, True]))
+                asked = machine.memory.traffic(moved, moved, np.zeros_like(moved), np.array([False, True]))
                 events[list(BURSTS)] = asked.bursts
                 events[ACTIVATE] = asked.activate_j.sum() * 1e12
                 events[OPEN] = asked.open_j.sum() * 1e12

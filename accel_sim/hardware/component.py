@@ -169,7 +169,7 @@ class ChannelModel:
     cost: Callable[[Any, Surroundings], ComponentCost]
 
 
-def _as_fast_as_streaming(spec: Any, run: int, write: bool) -> float:
+def _as_fast_as_streaming(spec: Any, run: int, stride: int, write: bool) -> float:
     return 1.0
 
 
@@ -178,13 +178,13 @@ class MemoryModel(ChannelModel):
     """Off-chip memory that holds weights, KV cache and what does not fit on chip.
 
     Attributes:
-        slowdown: by how much a transfer in pieces of so many contiguous bytes (reading, or writing) is slower
-            than one that streams; at least 1.
+        slowdown: by how much a transfer in pieces of so many contiguous bytes, so many from start to start (0:
+            at places that are not known), reading or writing, is slower than one that streams; at least 1.
         channels: what the command-level model simulates; where it cannot, raises a ValueError that begins with
             the field to change. None for a kind without commands.
     """
 
-    slowdown: Callable[[Any, int, bool], float] = _as_fast_as_streaming
+    slowdown: Callable[[Any, int, int, bool], float] = _as_fast_as_streaming
     channels: Callable[[Any], Channels] | None = None
 
 

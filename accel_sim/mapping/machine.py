@@ -43,9 +43,10 @@ class Channel:
         ticks_per_byte: service time of a byte.
         latency_ticks: from the end of service to arrival.
         quantum_ticks: service before another request has its turn.
-        slowdown: of a transfer in pieces of so many contiguous bytes, reading or writing, over a stream.
-        block_ticks: service time of a transfer at command level, from its bytes, those of a piece, and whether
-            it writes; None where a bandwidth stands for commands.
+        slowdown: of a transfer in pieces over a stream, from contiguous bytes of a piece, bytes from the start
+            of one to that of the next (0 where they are at places that are not known), and whether it writes.
+        block_ticks: service time of a transfer at command level, from its bytes and the same; None where a
+            bandwidth stands for commands.
         traffic: what transfers ask in commands, by arrays of the same; None where bytes are charged.
     """
 
@@ -53,20 +54,20 @@ class Channel:
     ticks_per_byte: float
     latency_ticks: int
     quantum_ticks: int
-    slowdown: Callable[[int, bool], float] | None = None
-    block_ticks: Callable[[int, int, bool], int] | None = None
-    traffic: Callable[[Int64Array, Int64Array, Booleans], Traffic] | None = None
+    slowdown: Callable[[int, int, bool], float] | None = None
+    block_ticks: Callable[[int, int, int, bool], int] | None = None
+    traffic: Callable[[Int64Array, Int64Array, Int64Array, Booleans], Traffic] | None = None
 
-    def ticks(self, count: int, run: int, write: bool) -> int:
-        """Return the service time of a transfer of `count` bytes in pieces of `run` contiguous ones."""
+    def ticks(self, count: int, run: int, stride: int, write: bool) -> int:
+        """Return the service time of a transfer of `count` bytes in pieces of `run` ones, `stride` apart."""
         if self.block_ticks is not None:
-            return self.block_ticks(count, run, write)
-        slowdown = self.stretch(run, write) if run < count else 1.0
+            return self.block_ticks(count, run, stride, write)
+        slowdown = self.stretch(run, stride, write) if run < count else 1.0
         return math.ceil(count * self.ticks_per_byte * slowdown)
 
-    def stretch(self, run: int, write: bool) -> float:
-        """Return the time of a transfer in pieces of `run` contiguous bytes over that of one that streams."""
-        return self.slowdown(run, write) if self.slowdown is not None and run > 0 else 1.0
+    def stretch(self, run: int, stride: int, write: bool) -> float:
+        """Return the time of a transfer in pieces of `run` bytes, `stride` apart, over that of a stream."""
+        return self.slowdown(run, stride, write) if self.slowdown is not None and run > 0 else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,11 +253,11 @@ def _channels(design: Design) -> Channels | None:
 
 
 @lru_cache(maxsize=16384)
-def _slowdown(memory: Part, run: int, write: bool) -> float:
-    """Return by how much a transfer in pieces of `run` contiguous bytes is slower than a stream."""
+def _slowdown(memory: Part, run: int, stride: int, write: bool) -> float:
+    """Return by how much a transfer in pieces of `run` bytes, `stride` apart, is slower than a stream."""
     model = memory.kind.model
     assert isinstance(model, MemoryModel)
-    return model.slowdown(memory.spec, run, write)
+    return model.slowdown(memory.spec, run, stride, write)
 
 
 def _memory(design: Design, slowest_ticks_per_byte: float, commands: bool) -> Channel:
@@ -284,9 +285,9 @@ def _memory(design: Design, slowest_ticks_per_byte: float, commands: bool) -> Ch
         raise InputError(f"{place}: {component.name}.{error} (fidelity 'cycle' simulates them)") from None
     ticks_per_s = design.clock_hz * TICKS_PER_CYCLE
 
-    def block_ticks(count: int, run: int, write: bool) -> int:
+    def block_ticks(count: int, run: int, stride: int, write: bool) -> int:
         ports = count * slowest_ticks_per_byte
-        return math.ceil(max(block_s(channels, count, run, write) * ticks_per_s, ports))
+        return math.ceil(max(block_s(channels, count, run, stride, write) * ticks_per_s, ports))
 
     return replace(channel, block_ticks=block_ticks, traffic=partial(block_traffic, channels))
 

@@ -182,6 +182,7 @@ def _write_loads(work: _Work) -> None:
                     tile.place,
                     tile.moved,
                     run=tile.runs,
+                    stride=tile.stride,
                     waits=[(s.tile_space, tile.space)],
                     posts=[(tile.ready, 1)],
                     loops=work.loops(base, level),
@@ -191,13 +192,14 @@ def _write_loads(work: _Work) -> None:
 
 
 class _TileLoad(NamedTuple):
-    """What is loaded inside the first `level` loops: token given, bytes and contiguous bytes, space taken."""
+    """What is loaded inside the first `level` loops: token, bytes, contiguous bytes, stride, space taken."""
 
     level: int
     ready: int
     place: Place
     moved: tuple[int, ...]
     runs: tuple[int, ...]
+    stride: int
     space: int
 
 
@@ -205,15 +207,17 @@ def _tile_loads(work: _Work) -> Iterator[_TileLoad]:
     nest, segment = work.nest, work.segment
     if work.left_ready is not None:
         place = segment.sources[0].place
-        yield _TileLoad(nest.left, work.left_ready, place, nest.left_bytes, nest.left_runs, nest.left_space)
+        moved = nest.left_bytes, nest.left_runs, nest.left_stride
+        yield _TileLoad(nest.left, work.left_ready, place, *moved, nest.left_space)
     if work.right_ready is not None:
         size = nest.right_bytes
         # Weights lie in memory tile by tile, in the order in which they are loaded.
         runs = size if segment.operator.weights else nest.right_runs
-        yield _TileLoad(nest.right, work.right_ready, work.right_place, size, runs, size[0])
+        moved = size, runs, nest.right_stride
+        yield _TileLoad(nest.right, work.right_ready, work.right_place, *moved, size[0])
     if work.extra_ready is not None:
-        size, runs = nest.extra_bytes, nest.extra_runs
-        yield _TileLoad(nest.region, work.extra_ready, Place.MEMORY, size, runs, size[0])
+        moved = nest.extra_bytes, nest.extra_runs, nest.extra_stride
+        yield _TileLoad(nest.region, work.extra_ready, Place.MEMORY, *moved, nest.extra_bytes[0])
 
 
 @lru_cache(maxsize=4096)
@@ -370,6 +374,7 @@ def _write_stores(work: _Work) -> None:
                 nest.output_bytes,
                 write=True,
                 run=nest.output_runs,
+                stride=nest.output_stride,
                 waits=[(ready, 1)],
                 posts=[(s.sum_space, work.region_space)],
                 loops=work.loops(base, level),

@@ -86,12 +86,12 @@ def bank_ticks(streams: Streams, segment: Segment, work: BankWork) -> int:
         ticks += streams.vector_ticks(_additions(work))[0]
     if work.leaves is None and segment.place is not Place.CHIP:
         channel = streams.channel(segment.place)[1]
-        ticks += channel.ticks(segment.output.bytes, segment.output.bytes, True) + channel.latency_ticks
+        ticks += channel.ticks(segment.output.bytes, segment.output.bytes, 0, True) + channel.latency_ticks
     elif work.leaves is not None and segment.place is not Place.MEMORY:
         ticks += _ticks(streams, Place.MEMORY, segment.output.bytes) + latency
         if segment.place is Place.LINK:
             channel = streams.channel(Place.LINK)[1]
-            ticks += channel.ticks(segment.output.bytes, segment.output.bytes, True) + channel.latency_ticks
+            ticks += channel.ticks(segment.output.bytes, segment.output.bytes, 0, True) + channel.latency_ticks
     return ticks
 
 
@@ -202,4 +202,4 @@ def _additions(work: BankWork) -> VectorWork:
 
 
 def _ticks(streams: Streams, place: Place, size: int, *, write: bool = False) -> int:
-    return streams.channel(place)[1].ticks(size, size, write)
+    return streams.channel(place)[1].ticks(size, size, 0, write)

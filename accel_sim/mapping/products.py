@@ -252,6 +252,18 @@ class Nest:
         )
 
     @cached_property
+    def left_stride(self) -> int:
+        """Bytes from row to row of the left operand, of one group."""
+        p = self.product
+        return to_bytes(p.left_row_elements * p.depth, p.left_bits)
+
+    @cached_property
+    def right_stride(self) -> int:
+        """Bytes from column to column of the right operand, of one group."""
+        p = self.product
+        return to_bytes(p.depth * p.depth_scale, p.right_bits)
+
+    @cached_property
     def output_bytes(self) -> tuple[int, ...]:
         """Bytes of a region's results by variant, as they are written."""
         return self.region_bytes(self.product.output_bits)
@@ -260,6 +272,11 @@ class Nest:
     def output_runs(self) -> tuple[int, ...]:
         """Contiguous bytes of a region's results by variant, as they are written."""
         return self.region_runs(self.product.output_bits)
+
+    @cached_property
+    def output_stride(self) -> int:
+        """Bytes from row to row of the results, as they are written."""
+        return to_bytes(self.product.columns, self.product.output_bits)
 
     @cached_property
     def sum_bytes(self) -> tuple[int, ...]:
@@ -275,6 +292,11 @@ class Nest:
     def extra_runs(self) -> tuple[int, ...]:
         """Contiguous bytes of a region's further inputs by variant."""
         return self.region_runs(self.product.epilogue_bits)
+
+    @cached_property
+    def extra_stride(self) -> int:
+        """Bytes from row to row of the further inputs."""
+        return to_bytes(self.product.columns, self.product.epilogue_bits)
 
     def region_bytes(self, bits: float) -> tuple[int, ...]:
         """Bytes of a region's results of `bits` each, by variant."""

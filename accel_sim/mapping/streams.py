@@ -39,8 +39,8 @@ class Streams:
         bank_layouts: how tensors lie that kernels left in the banks, by name.
         charges: (task, tag, counter) of every event counted.
         charged: how many of each there are in an execution, by variant, one after the other.
-        transfers: (task, tag, whether it writes, bytes, contiguous bytes) of every use of the memory, the bytes
-            by variant.
+        transfers: (task, tag, whether it writes, bytes, contiguous bytes, stride) of every use of the memory,
+            bytes and contiguous bytes by variant.
     """
 
     machine: Machine
@@ -51,8 +51,8 @@ class Streams:
     bank_layouts: dict[str, str] = field(default_factory=dict)
     charges: list[tuple[int, int, int]] = field(default_factory=list)
     charged: list[int] = field(default_factory=list)
-    transfers: list[tuple[int, int, bool, Sequence[int], Sequence[int]]] = field(default_factory=list)
-    _service: dict[tuple[Place, bool, int, int], int] = field(default_factory=dict)
+    transfers: list[tuple[int, int, bool, Sequence[int], Sequence[int], int]] = field(default_factory=list)
+    _service: dict[tuple[Place, bool, int, int, int], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         b, machine = self.builder, self.machine
@@ -111,6 +111,7 @@ class Streams:
         *,
         write: bool = False,
         run: Amount | None = None,
+        stride: int = 0,
         waits: Sequence[Wait] = (),
         posts: Sequence[Wait] = (),
         loops: tuple[int, int, int] = NO_LOOPS,
@@ -119,6 +120,8 @@ class Streams:
         """Append a transfer of `count` bytes between scratchpad and memory or link.
 
         run: bytes that follow one another in memory before the next address; None where all of them do.
+        stride: bytes from the start of one such piece to that of the next; 0 where they lie at places that are
+            not known, which then are random ones.
         """
         pipe, channel = self.channel(place)
         side = "scratchpad_read_bytes" if write else "scratchpad_write_bytes"
@@ -129,7 +132,7 @@ class Streams:
         number = self.task(
             stream,
             pipe,
-            self._service_ticks(place, write, count, count if run is None else run),
+            self._service_ticks(place, write, count, count if run is None else run, stride),
             {outside: count, side: count},
             result=channel.latency_ticks,
             waits=waits,
@@ -140,15 +143,16 @@ class Streams:
         if place is not Place.LINK:
             counts = _variants(count)
             runs = counts if run is None else _variants(run)
-            self.transfers.append((number, self.tag, write, counts, runs))
+            self.transfers.append((number, self.tag, write, counts, runs, stride))
         return number
 
     def charge_commands(self) -> None:
         """Charge all transfers to and from a memory the commands that they take, if those have prices."""
         if self.machine.memory.traffic is None or not self.transfers:
             return
-        tasks, tags, writes, counts, runs = zip(*self.transfers, strict=True)
-        asked = self.machine.memory.traffic(np.array(counts), np.array(runs), np.array(writes)[:, np.newaxis])
+        tasks, tags, writes, counts, runs, strides = zip(*self.transfers, strict=True)
+        alike = np.array(strides)[:, np.newaxis], np.array(writes)[:, np.newaxis]
+        asked = self.machine.memory.traffic(np.array(counts), np.array(runs), *alike)
         self.charges += [
             (task, tag, BURSTS[write]) for task, tag, write in zip(tasks, tags, writes, strict=True)
         ]
@@ -158,18 +162,18 @@ class Streams:
                 self.charges += [(task, tag, event) for task, tag in zip(tasks, tags, strict=True)]
                 self.charged += np.rint(joules * 1e12).astype(np.int64).ravel().tolist()
 
-    def _service_ticks(self, place: Place, write: bool, count: Amount, run: Amount) -> Amount:
+    def _service_ticks(self, place: Place, write: bool, count: Amount, run: Amount, stride: int) -> Amount:
         """Return for how long a transfer holds its channel, by variant unless they are alike."""
         if isinstance(count, int) and isinstance(run, int):
-            return self._one_service(place, write, count, run)
+            return self._one_service(place, write, count, run, stride)
         pairs = zip(_variants(count), _variants(run), strict=True)
-        return [self._one_service(place, write, c, r) for c, r in pairs]
+        return [self._one_service(place, write, c, r, stride) for c, r in pairs]
 
-    def _one_service(self, place: Place, write: bool, count: int, run: int) -> int:
-        key = (place, write, count, run)
+    def _one_service(self, place: Place, write: bool, count: int, run: int, stride: int) -> int:
+        key = (place, write, count, run, stride)
         ticks = self._service.get(key)
         if ticks is None:
-            ticks = self._service[key] = self.channel(place)[1].ticks(count, run, write)
+            ticks = self._service[key] = self.channel(place)[1].ticks(count, run, stride, write)
         return ticks
 
     def vector_ticks(self, work: VectorWork) -> list[int]:

@@ -136,7 +136,7 @@ class _Candidates:
 
     Attributes:
         traffic, bounds: arguments of `price_orders` from `bounds` to `runs`, and from `in_memory` to `limits`.
-        pieces: (operand, place, bytes of a row) of the sizes that cut rows into pieces.
+        pieces: (operand, place, bytes of a piece, bytes of a row) of the sizes that cut rows into pieces.
         places: of the longest axis.
         sizes: int64[4, t], of g, m, n, k.
         count: int64[t], how many tiles the product is cut into.
@@ -144,7 +144,7 @@ class _Candidates:
 
     traffic: tuple[Any, ...]
     bounds: tuple[Any, ...]
-    pieces: tuple[tuple[int, int, int], ...]
+    pieces: tuple[tuple[int, int, int, int], ...]
     places: int
     sizes: np.ndarray
     count: np.ndarray
@@ -169,7 +169,7 @@ def _candidates(
     cycles = interval_cycles(unit, ports, product.bits, tiles_of_unit)[0]
     runs = np.zeros((3, max(len(ns), len(ks))), dtype=np.int64)
     pieces = _pieces(product, ns, ks)
-    for operand, place, run in pieces:
+    for operand, place, run, _ in pieces:
         runs[operand, place] = run
     return _Candidates(
         traffic=(shape, sizes, slots, cycles, places, tiles, overlaps, totals, runs),
@@ -214,8 +214,8 @@ def _axes(product: Product, granule: tuple[int, int, int]) -> tuple[Sequence[int
 LEFT, RIGHT, OUTPUT = range(3)
 
 
-def _pieces(product: Product, ns: Sequence[int], ks: Sequence[int]) -> tuple[tuple[int, int, int], ...]:
-    """Return (operand, place of the size, bytes of a row) of tiles without whole rows.
+def _pieces(product: Product, ns: Sequence[int], ks: Sequence[int]) -> tuple[tuple[int, int, int, int], ...]:
+    """Return (operand, place of the size, bytes of a tile's row, of the operand's) of tiles without whole rows.
 
     Operands lie row by row (the right one column by column), so such a tile is moved in pieces.
     """
@@ -226,7 +226,7 @@ def _pieces(product: Product, ns: Sequence[int], ks: Sequence[int]) -> tuple[tup
     if not product.right_by_tile:
         rows.append((RIGHT, ks, product.depth, product.depth_scale * product.right_bits))
     return tuple(
-        (operand, place, int(size * bits // 8))
+        (operand, place, int(size * bits // 8), int(whole * bits // 8))
         for operand, sizes, whole, bits in rows
         for place, size in enumerate(sizes)
         if size < whole
@@ -236,8 +236,8 @@ def _pieces(product: Product, ns: Sequence[int], ks: Sequence[int]) -> tuple[tup
 def _slower(tried: _Candidates, machine: Machine) -> np.ndarray:
     """Return float64[3, a], time of transfers in pieces over that of streams, by place of the size."""
     slower = [[1.0] * tried.places for _ in range(3)]
-    for operand, place, run in tried.pieces:
-        slower[operand][place] = machine.memory.stretch(run, operand == OUTPUT)
+    for operand, place, run, stride in tried.pieces:
+        slower[operand][place] = machine.memory.stretch(run, stride, operand == OUTPUT)
     return np.array(slower)
 
 

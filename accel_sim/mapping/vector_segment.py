@@ -305,7 +305,7 @@ def vector_ticks(streams: Streams, segment: Segment) -> float:
         off_chip.append((segment.place, work.stored, True))
     busy = dict.fromkeys(Place, 0.0)
     for place, total, write in off_chip:
-        busy[place] += streams.channel(place)[1].ticks(total, total, write)
+        busy[place] += streams.channel(place)[1].ticks(total, total, 0, write)
     latency = sum(
         max((streams.channel(p)[1].latency_ticks for p, _, write in off_chip if write is way), default=0)
         for way in (False, True)

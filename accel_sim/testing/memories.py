@@ -27,10 +27,11 @@ def check_memory(model: MemoryModel, spec: ComponentSpec, given: object) -> None
     """
     for write in (False, True):
         for run in RUNS:
-            slowdown = model.slowdown(spec, run, write)
-            assert math.isfinite(slowdown) and slowdown >= 1, (
-                f"{given}: runs of {run} take {slowdown} of a stream"
-            )
+            for stride in (0, run, 2 * run, 3 * run + 1, 1 << 24):
+                slowdown = model.slowdown(spec, run, stride, write)
+                assert math.isfinite(slowdown) and slowdown >= 1, (
+                    f"{given}: runs of {run} at a stride of {stride} take {slowdown} of a stream"
+                )
     assert getattr(spec, "capacity", 0) > 0, f"{given}: no capacity"
     fidelities = ["tile"]
     try:

@@ -12,7 +12,7 @@ from typing import Any
 from accel_sim.config.document import parse_scalar
 from accel_sim.hardware.component import MemoryModel
 from accel_sim.hardware.design import Design
-from accel_sim.hardware.dram.patterns import patterns, streaming_efficiency
+from accel_sim.hardware.dram.patterns import grid, streaming_efficiency
 from accel_sim.results.result import Result
 from accel_sim.simulation import FIDELITIES, simulate
 from accel_sim.validation.reference import Parser, ReferenceRow, read_reference, text
@@ -102,9 +102,14 @@ def _rates(design: Design) -> tuple[float, float, float]:
         return 1.0, 1.0, 1.0
     preset = model.channels(design.memory.spec).preset
     best = streaming_efficiency(preset)
-    rows = [[row.efficiency for row in patterns(preset, write)] for write in (False, True)]
-    step = max(max(a / b, b / a) for rates in rows for a, b in pairwise(rates))
-    return best, min(best, 1 / step), best / min(map(min, rows))
+    grids = [[[cell.efficiency for cell in row] for row in grid(preset, write)] for write in (False, True)]
+    step = max(
+        max(corners) / min(corners)
+        for rows in grids
+        for row, below in pairwise(rows)
+        for corners in zip(row, row[1:], below, below[1:], strict=False)
+    )
+    return best, min(best, 1 / step), best / min(rate for rows in grids for row in rows for rate in row)
 
 
 def _memory_s(result: Result) -> float:

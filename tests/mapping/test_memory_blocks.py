@@ -54,12 +54,12 @@ def test_more_bytes_cost_more_but_for_a_stated_anomaly(preset, bursts, more, wri
 )
 def test_two_runs_cost_at_least_one_of_half_the_bytes(preset, count, run, other, write):
     channels = Channels(preset, count, 16e9)
-    one, two = block_s(channels, run, run, write), block_s(channels, 2 * run, run, write)
+    one, two = block_s(channels, run, run, 0, write), block_s(channels, 2 * run, run, 0, write)
     assert two >= one > 0
     # Cutting a block does not make it faster.
     pieces = min(run, other)
-    assert block_s(channels, run, pieces, write) >= one * (1 - ANOMALY)
-    assert block_s(channels, 0, 1, write) == 0
+    assert block_s(channels, run, pieces, 0, write) >= one * (1 - ANOMALY)
+    assert block_s(channels, 0, 1, 0, write) == 0
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -168,5 +168,5 @@ def test_every_preset_is_in_the_table_and_no_other():
 def test_unaligned_runs_share_the_channels_evenly():
     """Runs of 17 bursts on 16 channels: 17/16 of the time of runs of 16, not twice it."""
     channels = Channels("HBM2-2000", 16, 16e9)
-    even, odd = (block_s(channels, 1000 * bursts * 32, bursts * 32, False) for bursts in (16, 17))
+    even, odd = (block_s(channels, 1000 * bursts * 32, bursts * 32, 0, False) for bursts in (16, 17))
     assert odd == pytest.approx(even * 17 / 16, rel=0.01)

@@ -26,8 +26,8 @@ TRANSFERS = settings(max_examples=60, deadline=None, derandomize=True)
 DECODE = {"workload.phase.phase": "decode"}
 
 
-def asked(price, channels, size, run, write):
-    return price(channels, np.array([size]), np.array([run]), np.array([write]))
+def asked(price, channels, size, run, write, stride=0):
+    return price(channels, np.array([size]), np.array([run]), np.array([stride]), np.array([write]))
 
 
 def traffic_j(preset, traffic, write):

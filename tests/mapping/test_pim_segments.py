@@ -125,7 +125,7 @@ def test_a_product_takes_its_vectors_its_kernel_and_its_results_one_after_the_ot
     result = run(work, design)
     cost = gemv_cost(machine.pim.device, n, k, m, machine.pim.number_format)
     vectors, results = (
-        machine.memory.ticks(2 * m * size, 2 * m * size, write) for size, write in ((k, 0), (n, 1))
+        machine.memory.ticks(2 * m * size, 2 * m * size, 0, write) for size, write in ((k, 0), (n, 1))
     )
     added = result.events["vector_add"] // repeat
     row = 1024 if protocol != "newton" else 512
@@ -137,7 +137,7 @@ def test_a_product_takes_its_vectors_its_kernel_and_its_results_one_after_the_ot
     assert added in (0, (rows - 1) * m * n) or protocol == "hbm_pim"
     left = 32 * m * n if protocol == "hbm_pim" else 0
     lanes = machine.vector_model.cycles(machine.vector.spec, {"add": 1}, np.array([added]))[0] * TICKS_PER_CYCLE
-    busy = vectors + kernel_ticks(cost, design) + machine.memory.ticks(left, left, False) + lanes + results
+    busy = vectors + kernel_ticks(cost, design) + machine.memory.ticks(left, left, 0, False) + lanes + results
     once = busy + (3 + (left > 0)) * machine.memory.latency_ticks
     assert result.ticks <= repeat * (once + 1)
     # The next product's vectors come while this one's sums are added.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -48,13 +49,16 @@ def latency_s(spec: Dram) -> float:
     return random_latency_s(spec.timing) if spec.timing is not None else 0.0
 
 
-def slowdown(spec: Dram, run: int, write: bool) -> float:
-    """Return by how much transfers in pieces of `run` contiguous bytes are slower than streaming."""
+def slowdown(spec: Dram, run: int, stride: int, write: bool) -> float:
+    """Return by how much pieces of `run` bytes, `stride` apart (0: anywhere), are slower than a stream."""
     timing = spec.timing
     if spec.efficiency is not None or timing is None:
         return 1.0
-    run_bursts = max(1.0, -(-run // burst_bytes(timing)) / spec.channels)
-    return max(1.0, streaming_efficiency(timing) / efficiency(timing, run_bursts, write))
+    burst = burst_bytes(timing)
+    bursts = -(-run // burst)
+    spread = stride / (bursts * burst) if stride else math.inf
+    run_bursts = max(1.0, bursts / spec.channels)
+    return max(1.0, streaming_efficiency(timing) / efficiency(timing, run_bursts, write, spread))
 
 
 def channels(spec: Dram) -> Channels:

@@ -1,10 +1,10 @@
 """What a DRAM's commands cost a design: rows opened and bursts moved by traffic, standby and refresh by time.
 
-The summary of `engine.channel_energy` that coarser models use. A transfer opens rows by the length of its runs
-(columns of `data/patterns.csv`); array and I/O take the same for every burst; refreshes and standby with closed
-rows go on whether anything is moved or not. What standby with open rows takes beyond that is the transfer's,
-for as long as it holds the channels: between transfers rows are taken to be closed. Both tables are written by
-`python -m accel_sim.mapping.memory_blocks`.
+The summary of `engine.channel_energy` that coarser models use. A transfer opens rows by the length and the
+step of its runs (columns of `data/patterns.csv`); array and I/O take the same for every burst; refreshes and
+standby with closed rows go on whether anything is moved or not. What standby with open rows takes beyond that
+is the transfer's, for as long as it holds the channels: between transfers rows are taken to be closed. Both
+tables are written by `python -m accel_sim.mapping.memory_blocks`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_sim.hardware.dram.patterns import Channels, patterns
+from accel_sim.hardware.dram.patterns import Channels, grid, patterns
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -90,60 +91,75 @@ def transfer_bursts(burst: int, count: Integers, run: Integers) -> Integers:
     return whole * -(-run // burst) + -(-rest // burst)
 
 
-def pattern_traffic(channels: Channels, count: Integers, run: Integers, write: Booleans) -> Traffic:
+def contiguous_bytes(count: Integers, run: Integers, stride: Integers) -> Integers:
+    """Return int64[...] contiguous bytes of transfers: at least 1, all where pieces meet their successors."""
+    return np.maximum(np.where((stride > 0) & (stride <= run), count, np.minimum(run, count)), 1)
+
+
+def pattern_traffic(
+    channels: Channels, count: Integers, run: Integers, stride: Integers, write: Booleans
+) -> Traffic:
     """Return what transfers ask by the table of access patterns.
 
-    Between two rows of the table the energy of a run is linear in its length, as that of whole rows is.
+    Between two rows of the table the energy of a run is linear in its length, as that of whole rows is, and in
+    its step, as the rows that a step passes over are. No transfer takes less than one in a single piece.
 
     Args:
         channels: of the memory.
         count: int64[...] bytes of each transfer.
         run: int64[...] contiguous bytes of each of its pieces.
+        stride: int64[...] bytes from the start of one piece to that of the next; 0 for random places.
         write: bool[...] whether each writes.
     """
-    table = _runs(channels.preset)
-    run = np.maximum(np.minimum(run, count), 1)
-    bursts = transfer_bursts(table.burst_bytes, count, run)
-    length = np.minimum(np.maximum(-(-run // table.burst_bytes) / channels.count, 1.0), table.longest)
-    runs = bursts / length
-    place = length + write * (2 * table.longest)
-    activate_j = runs * np.interp(place, table.places, table.activate_j)
-    if table.open_j is None:
-        return Traffic(bursts, activate_j, np.zeros(activate_j.shape))
+    burst = patterns(channels.preset, False)[0].burst_bytes
+    count, run, stride, write = np.broadcast_arrays(count, contiguous_bytes(count, run, stride), stride, write)
+    bursts = transfer_bursts(burst, count, run)
+    run_bursts = -(-run // burst)
+    spread = np.where((stride > 0) & (run < count), stride / (run_bursts * burst), np.inf)
+    prices = _prices(channels, bursts, run_bursts, spread, write)
+    strided = np.isfinite(spread)
+    if strided.any():
+        in_one = _prices(channels, bursts, bursts, np.full(bursts.shape, np.inf), write)
+        prices = np.where(strided, np.maximum(prices, in_one), prices)
+    return Traffic(bursts, prices[0], prices[1])
+
+
+def _prices(
+    channels: Channels, bursts: Integers, run_bursts: Integers, spread: Floats, write: Booleans
+) -> Floats:
+    """Return float64[2, ...] joules of activates and of open rows for bursts in runs over all channels."""
+    table = _run_energies(channels.preset)
+    lengths, spreads = table.shape[2:]
+    length = np.clip(run_bursts / channels.count, 1.0, 2.0 ** (lengths - 1))
+    row, down = _between(length, lengths)
+    column, across = _between(np.clip(spread, 1.0, 2.0 ** (spreads - 1)), spreads)
+    place = write.astype(np.int64)
+    above, below = (
+        (1 - across) * table[:, place, line, column] + across * table[:, place, line, column + 1]
+        for line in (row, row + 1)
+    )
     slower = charges(channels.preset).peak_bytes_per_s / channels.bandwidth_bytes_per_s
-    return Traffic(bursts, activate_j, slower * runs * np.interp(place, table.places, table.open_j))
+    scale = np.array((1.0, slower)).reshape(2, *(1 for _ in bursts.shape))
+    return scale * (bursts / length) * ((1 - down) * above + down * below)
 
 
-@dataclass(frozen=True, slots=True)
-class _Runs:
-    """What a run of each length in the table takes, reads first, writes at their length plus twice the longest.
-
-    Attributes:
-        burst_bytes: of a burst.
-        longest: run in the table, in bursts.
-        places: float64[n] lengths in bursts, those of writes moved.
-        activate_j, open_j: float64[n] of a run; None where none keeps rows open at a price.
-    """
-
-    burst_bytes: int
-    longest: float
-    places: Floats
-    activate_j: Floats
-    open_j: Floats | None
+def _between(value: Floats, count: int) -> tuple[Integers, Floats]:
+    """Return where values are among `count` powers of two: the one below, and the share of the way from it."""
+    index = np.minimum(np.log2(value).astype(np.int64), count - 2)
+    below = np.exp2(index)
+    return index, value / below - 1
 
 
 @cache
-def _runs(preset: str) -> _Runs:
-    reads, writes = (patterns(preset, write) for write in (False, True))
-    rows = (*reads, *writes)
-    longest = float(max(reads[-1].run_bursts, writes[-1].run_bursts))
-    lengths = np.array([row.run_bursts for row in rows], dtype=np.float64)
-    moved = lengths * reads[0].burst_bytes
-    open_j = moved * np.array([row.open_j_per_byte for row in rows])
-    return _Runs(
-        burst_bytes=reads[0].burst_bytes,
-        longest=longest,
-        places=lengths + 2 * longest * (np.arange(len(rows)) >= len(reads)),
-        activate_j=moved * np.array([row.activate_j_per_byte for row in rows]),
-        open_j=open_j if open_j.any() else None,
+def _run_energies(preset: str) -> Floats:
+    """Return float64[2, 2, l, s] joules of a run: activates and open rows; by direction, length and spread."""
+    lines = [grid(preset, write) for write in (False, True)]
+    return np.array(
+        [
+            [
+                [[row[-1].run_bursts * row[-1].burst_bytes * price(cell) for cell in row] for row in line]
+                for line in lines
+            ]
+            for price in (attrgetter("activate_j_per_byte"), attrgetter("open_j_per_byte"))
+        ]
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, cycle
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,30 @@ class AddressMapping:
         for name, bits, lowest in self.xor:
             values[name] = values[name] ^ ((values["column"] >> lowest) & ((1 << bits) - 1))
         return values
+
+    def hashed(self, addresses: Addresses) -> Addresses:
+        """Return the addresses under which a controller that hashes its banks keeps the given ones.
+
+        The bits that choose banks are xor-ed with those of the row in turn, those above the column first; those
+        below the column with its bits and the banks' above it too. So strides of a power of two do not fall on
+        one bank or bank group. Every row keeps its columns, and different addresses stay different. For rows
+        after Zhang, Zhu and Zhang, "A permutation-based page interleaving scheme", MICRO 2000; which bit meets
+        which, and that columns are treated likewise, is assumed.
+
+        Args:
+            addresses: int64[n] byte addresses.
+        """
+        bits = [name for name, width, _ in self.fields for _ in range(width)]
+        rows, columns = ([at for at, of in enumerate(bits) if of == name] for name in ("row", "column"))
+        banks = [at for at, of in enumerate(bits) if of not in ("row", "column")]
+        columns = [at for at in columns if at > min(banks, default=len(bits))]
+        below = [at for at in banks if at < min(columns, default=0)]
+        above = banks[len(below) :]
+        lines = np.asarray(addresses, np.int64) >> self.shift
+        result = lines
+        for bank, other in chain(zip(cycle(above + below), rows), zip(cycle(below), columns + above)):
+            result = result ^ ((lines >> other & 1) << bank)
+        return result << self.shift
 
     def encode(self, fields: Mapping[str, Addresses | int]) -> Addresses:
         """Return the byte addresses that decode to the given fields; a field that is not given is 0."""
