@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
-from search_problems import goals_of
+import search_problems
 
 from accel_sim.explore.search.baselines import in_words, verdict, worse_by
-from accel_sim.explore.search.outcome import SearchResult
-from accel_sim.explore.search.trials import BASELINE, Spent, Trial
+from accel_sim.explore.search.trials import BASELINE, Trial
 
-GOALS = goals_of({"latency_s": "min", "tokens_per_s": "max"}, {"area_mm2": {"max": 100}})
+GOALS = search_problems.goals_of({"latency_s": "min", "tokens_per_s": "max"}, {"area_mm2": {"max": 100}})
 
 
 def result_of(*points):
@@ -25,9 +23,7 @@ def result_of(*points):
         trials.append(
             Trial(number, 0, kind, name, {}, None, f"key {number}", number, "ok", None, metrics, score)
         )
-    return SearchResult(
-        "r", Path(), "grid", GOALS, tuple(trials), {}, (), tuple(metrics), 0.0, None, 0, Spent()
-    )
+    return search_problems.result_of(trials, "grid", goals=GOALS)
 
 
 def test_a_baseline_knows_what_beats_it_and_by_how_much():

@@ -5,21 +5,22 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from dataclasses import replace
 
 import pytest
+import search_problems
 from hypothesis import given
 from hypothesis import strategies as st
-from search_problems import CHIP, CHIP_PROBLEM, TWO, Stopped, chip, run, told
+from search_problems import CHIP, CHIP_PROBLEM, Stopped, chip, run, told
 
 from accel_sim import search
 from accel_sim.config import InputError
 from accel_sim.explore.search.agreement import rank_correlations, taken_off
 from accel_sim.explore.search.goals import Score
 from accel_sim.explore.search.ladder import Ladder, promotion_order
-from accel_sim.explore.search.outcome import SearchResult
 from accel_sim.explore.search.pareto import constrained_dominates, dominates
 from accel_sim.explore.search.problem import FunctionProblem
-from accel_sim.explore.search.trials import SCREENED, Spent, Start, front_of
+from accel_sim.explore.search.trials import SCREENED, Start, front_of
 
 SIZE = CHIP.size
 
@@ -42,22 +43,7 @@ UPSIDE_DOWN = FunctionProblem("upside down", CHIP_PROBLEM.metrics, upside_down)
 
 def result_of(trials, confirmed=None, **uses):
     used = {use: uses[use] for use in ("screen", "search", "confirm") if use in uses}
-    return SearchResult(
-        name="chip",
-        folder=None,
-        sampler="grid",
-        goals=TWO,
-        trials=tuple(trials),
-        parameters={},
-        searched=(),
-        metrics=CHIP_PROBLEM.metrics,
-        hypervolume=0.0,
-        reference=None,
-        computed=0,
-        spent=Spent(),
-        fidelities=used,
-        confirmed=confirmed or {},
-    )
+    return replace(search_problems.result_of(trials, "grid"), fidelities=used, confirmed=confirmed or {})
 
 
 def evaluated(trials):
