@@ -117,9 +117,9 @@ class State(NamedTuple):
         (else -1) and the level it NEEDS; of the task in flight TASK, VARIANT, SINCE (when it asked), UNTIL
         (when its unit is released), REMAINING (service not yet begun); LAST_POST (time of the latest result,
         below which no later one may fall: in-order delivery); POST_HEAD, POST_SIZE (entries of the ring),
-        UNDERWAY (results in them), MARKED (marked ones that arrived); SHIFT (how far the period under examination moved it: the period, or 0 when
-        it sat still); BURST (how many executions the task in flight stands for), PRIOR_POST (LAST_POST before
-        a burst on a pipe).
+        UNDERWAY (results in them), MARKED (marked ones that arrived); SHIFT (how far the period under
+        examination moved it: the period, or 0 when it sat still); BURST (how many executions the task in flight
+        stands for), PRIOR_POST (LAST_POST before a burst on a pipe).
     loops[s, d, 3]: INDEX and COUNT of each open loop; USES, amounts so far that depended on INDEX.
     posts[s, p, 5]: results under way, a ring of P_TIME, P_TASK, P_VARIANT; an entry is P_COUNT results,
         P_INTERVAL apart.
@@ -439,10 +439,11 @@ def _gives(st, s, k):
 @part
 def _given(p, t, v, k):
     """How much of token k a result of task t gives."""
+    total = 0
     for w in range(p.task[t, POSTS], p.task[t, POSTS_END]):
         if p.post[w, TOKEN] == k:
-            return p.post[w, v]
-    return 0
+            total += p.post[w, v]
+    return total
 
 
 @part
@@ -467,7 +468,7 @@ def _arrivals(p, st, k, time):
 
 @part
 def _enough_for(p, st, k, amount, ticks, most):
-    """How many times, `most` at most, `amount` of token k can be taken, next in `ticks` and every `ticks` after.
+    """How many times, up to `most`, `amount` of token k can be taken, next in `ticks` and every `ticks` after.
 
     The results that are under way count, each from its time.
     """
@@ -482,21 +483,27 @@ def _enough_for(p, st, k, amount, ticks, most):
     return n
 
 
+@part
+def _may_burst(p, st, s, t):
+    """Whether task t of stream s, which gets its resource now, is alone in a loop with iterations to come."""
+    end = st.stream[s, PC]
+    if p.code[end, OP] != OP_END or p.code[end, JUMP] != end - 2 or p.task[t, TABLE] >= 0:
+        return False
+    d = st.stream[s, DEPTH] - 1
+    # The last iteration is left out: its amounts may differ.
+    return st.loops[s, d, COUNT] - 2 - st.loops[s, d, INDEX] >= LEAST_BURST - 1
+
+
 @call
 def _burst(p, st, s, t, v, delay):
     """Let task t of stream s, which gets its resource now, stand for later iterations too; return how many.
 
     delay: from the start of an execution to its result.
     """
-    end = st.stream[s, PC]
     ticks = st.stream[s, REMAINING]
-    if p.code[end, OP] != OP_END or p.code[end, JUMP] != end - 2 or p.task[t, TABLE] >= 0:
-        return 0
     d = st.stream[s, DEPTH] - 1
-    # The last iteration is left out: its amounts may differ.
     n = st.loops[s, d, COUNT] - 2 - st.loops[s, d, INDEX]
-    now = st.clock[NOW]
-    if n < LEAST_BURST - 1 or delay <= 0 or now + delay < st.stream[s, LAST_POST]:
+    if delay <= 0 or st.clock[NOW] + delay < st.stream[s, LAST_POST]:
         return 0
     if st.stream[s, UNDERWAY] + (delay - 1) // ticks >= POST_SLOTS - 1:
         return 0
@@ -514,7 +521,7 @@ def _burst(p, st, s, t, v, delay):
 
 @part
 def _lengthen(p, st, s, t, v, ticks, n):
-    """Count `n` executions more, or fewer, into the burst of task t of stream s, but for its time and results."""
+    """Count `n` executions more, or fewer, into the burst of task t of stream s; its time and results are not."""
     for w in range(p.task[t, WAITS], p.task[t, WAITS_END]):
         k = p.wait[w, TOKEN]
         st.token[k, LEVEL] -= n * p.wait[w, v]
@@ -560,7 +567,7 @@ def _break_bursts(p, st):
     """End every burst with the execution that is under way now."""
     for s in range(len(st.stream)):
         status = st.stream[s, STATUS]
-        if st.stream[s, BURST] <= 1 or (status != RUNNING and status != ON_PIPE):
+        if st.stream[s, BURST] <= 1 or status not in (RUNNING, ON_PIPE):
             continue
         t = st.stream[s, TASK]
         v = st.stream[s, VARIANT]
@@ -582,7 +589,7 @@ def _end_bursts_at_borders(p, st):
     now = st.clock[NOW]
     for s in range(len(st.stream)):
         status = st.stream[s, STATUS]
-        if st.stream[s, BURST] <= 1 or (status != RUNNING and status != ON_PIPE):
+        if st.stream[s, BURST] <= 1 or status not in (RUNNING, ON_PIPE):
             continue
         t = st.stream[s, TASK]
         r = p.task[t, RESOURCE]
@@ -684,7 +691,7 @@ def _join(p, st, s, r, fold):
     st.resource[r, RING_SIZE] = n + 1
     st.resource[r, FINISH] = STALE
     st.stream[s, STATUS] = ON_PIPE
-    if fold and n == 0:
+    if fold and n == 0 and _may_burst(p, st, s, st.stream[s, TASK]):
         t = st.stream[s, TASK]
         v = st.stream[s, VARIANT]
         ticks = st.stream[s, REMAINING]
@@ -724,7 +731,7 @@ def _grant(p, st, s, r, trace, fold):
     ticks = st.stream[s, REMAINING]
     delay = ticks + p.result[t, v]
     more = 0
-    if fold:
+    if fold and _may_burst(p, st, s, t):
         more = _burst(p, st, s, t, v, delay)
     st.stream[s, UNTIL] = now + (1 + more) * ticks
     st.stream[s, STATUS] = RUNNING
@@ -1051,8 +1058,8 @@ def _fold(p, st):
 
     Return whether periods were skipped; then results may be due now, and other loops be left to compare.
 
-    A snapshot is renewed at iterations 1, 2, 3, 4, 6, 9, 13, ... (after Brent's cycle detection), so a period of
-    any length is found once some of its lengths have passed.
+    A snapshot is renewed at iterations 1, 2, 3, 4, 6, 9, 13, ... (after Brent's cycle detection), so a period
+    of any length is found once a few of its lengths have passed.
     """
     for row in range(len(st.period)):
         if st.period[row, CHECKPOINT] == 0:
@@ -1097,7 +1104,7 @@ def _end_what_ends(p, st, trace):
             st.stream[s, BURST] = 0
 
 
-@call
+@part
 def _wakes(p, st, s):
     """When results under way next give blocked stream s what it lacks, NEVER if none do.
 
@@ -1139,9 +1146,8 @@ def _last_arrival(st):
     for s in range(len(st.stream)):
         if st.stream[s, POST_SIZE] > 0:
             slot = (st.stream[s, POST_HEAD] + st.stream[s, POST_SIZE] - 1) % POST_SLOTS
-            time = max(
-                time, st.posts[s, slot, P_TIME] + (st.posts[s, slot, P_COUNT] - 1) * st.posts[s, slot, P_INTERVAL]
-            )
+            after = (st.posts[s, slot, P_COUNT] - 1) * st.posts[s, slot, P_INTERVAL]
+            time = max(time, st.posts[s, slot, P_TIME] + after)
     return time if time >= 0 else NEVER
 
 
