@@ -521,7 +521,7 @@ def _burst(p, st, s, t, v, delay):
 
 @part
 def _lengthen(p, st, s, t, v, ticks, n):
-    """Count `n` executions more, or fewer, into the burst of task t of stream s; its time and results are not."""
+    """Count `n` more executions (or fewer) of task t into the burst of stream s, all but times and results."""
     for w in range(p.task[t, WAITS], p.task[t, WAITS_END]):
         k = p.wait[w, TOKEN]
         st.token[k, LEVEL] -= n * p.wait[w, v]
