@@ -11,11 +11,35 @@ An instant is worked through in a fixed order, so that results never depend on t
 4. requests are taken, in stream order: a pipe admits every one, an idle unit the one that asked first; if the
    result of a granted one is due at once, back to 2.
 
-When a loop ends an iteration, the machine compares itself with a snapshot taken at an earlier one. Where every
-stream either is in the same phase of the same loop or sat still, what happened since will happen again, and
-`_repeats` says how many times: as long as no loop enters its last iteration, no token crosses what somebody
-waits for, and nothing that sat still ends. So many periods are skipped at once; the result is the same, to the
-tick.
+Three things make it fast; none changes anything but the number of instants that are looked at.
+
+*Arrivals that nobody waits for* are no instants of their own. A result gives tokens and marks progress. Who does
+not wait cannot tell when a token came, so due results are delivered, in the order of their times, at the next
+instant there is, and an instant is made of an arrival only if it gives a waiting stream all that it lacks.
+
+*Bursts.* A stream that gets an idle resource for the only task of an innermost loop may run many iterations as
+one. Iteration i would begin i times its ticks from now, provided that it has its resource and its tokens then:
+
+- nobody else takes those tokens in the whole program, and what is there with what the results under way will
+  have given by then covers i iterations and one more; further results could only give more;
+- the last iteration is left out, so all have the same amounts;
+- results of the stream stay in order and within its slots.
+
+So the tokens are taken at once, and the results are one entry of the ring: so many, so far apart. Levels that
+run below zero in between are seen by the taker alone, which is busy. What could spoil a burst is another stream
+that asks for its resource. Then, and before outermost loops are compared, `_break_bursts` ends every burst with
+the execution under way, which is the state of a machine without bursts, as up to now nothing was spoilt; all of
+them, because one may count on the results of another. A border between executions may be an instant at which
+another stream asks too, so bursts on shared resources end there of themselves.
+
+*Periods.* When a loop ends an iteration, the machine compares itself with a snapshot taken at an earlier one.
+Where every stream either is in the same phase of the same loop (it *moved*) or sat still, what happened since
+will happen again, and `_repeats` says how many times: as long as no loop enters its last iteration, no token
+crosses what somebody waits for, and nothing that sat still ends. A stream in the middle of a burst sits still,
+while its results arrive by the clock. That is no obstacle if they arrive at the same times of each period, or if
+nobody who moved waited for the tokens and there are enough of them for all periods without the arrivals. Results
+that come so, at no pace, may be marked only if no others in the period are: time that ends with others is
+repeated, time that ends with these is attributed as they arrive. So many periods are skipped at once.
 """
 
 from __future__ import annotations
@@ -72,8 +96,8 @@ FINISHED, DEADLOCK, TRACE_FULL, STEP_LIMIT = 0, 1, 2, 3
 NOW, STEPS, LAST_MARK, CHECKPOINTS, TRACED, CLOCK_SIZE = range(6)
 (
     PC, DEPTH, STATUS, LACKS, NEEDS, TASK, VARIANT, SINCE, UNTIL, REMAINING,
-    LAST_POST, POST_HEAD, POST_SIZE, UNDERWAY, MARKED, SHIFT, BURST, PRIOR_POST, STREAM_SIZE,
-) = range(19)  # fmt: skip
+    LAST_POST, POST_HEAD, POST_SIZE, UNDERWAY, MARKED, SHIFT, PACE, BURST, PRIOR_POST, STREAM_SIZE,
+) = range(20)  # fmt: skip
 INDEX, COUNT, USES, LOOP_SIZE = range(4)
 P_TIME, P_TASK, P_VARIANT, P_COUNT, P_INTERVAL, POST_WORDS = range(6)
 LEVEL, TAKEN, LACKED, TOKEN_SIZE = range(4)
@@ -113,12 +137,13 @@ class State(NamedTuple):
     memory[...]: one block, of which the next eight are views, so that a snapshot is one copy.
     clock[5]: NOW; STEPS, instants simulated; LAST_MARK, time of the last marked result; CHECKPOINTS, 1 when a
         loop ended an iteration in this step; TRACED, rows of the trace in use.
-    stream[s, 18]: PC (instruction), DEPTH (open loops), STATUS; of a blocked stream, the first token it LACKS
+    stream[s, 19]: PC (instruction), DEPTH (open loops), STATUS; of a blocked stream, the first token it LACKS
         (else -1) and the level it NEEDS; of the task in flight TASK, VARIANT, SINCE (when it asked), UNTIL
         (when its unit is released), REMAINING (service not yet begun); LAST_POST (time of the latest result,
         below which no later one may fall: in-order delivery); POST_HEAD, POST_SIZE (entries of the ring),
         UNDERWAY (results in them), MARKED (marked ones that arrived); SHIFT (how far the period under
-        examination moved it: the period, or 0 when it sat still); BURST (how many executions the task in flight
+        examination moved it: the period, or 0 when it sat still), PACE (of one that sat still, how many results
+        arrived at the same times of it as in any other, or 0); BURST (how many executions the task in flight
         stands for), PRIOR_POST (LAST_POST before a burst on a pipe).
     loops[s, d, 3]: INDEX and COUNT of each open loop; USES, amounts so far that depended on INDEX.
     posts[s, p, 5]: results under way, a ring of P_TIME, P_TASK, P_VARIANT; an entry is P_COUNT results,
@@ -778,10 +803,10 @@ def _take_requests(p, st, trace, fold):
 
 @part
 def _sit_still(st, streams):
-    """Whether all of a set of streams sat still in the period under examination."""
+    """Whether all of a set of streams sat still in the period under examination and keep no pace with it."""
     still = streams < 1 << OTHERS
     for s in range(min(len(st.stream), OTHERS)):
-        if (streams >> s) & 1 and st.stream[s, SHIFT] != 0:
+        if (streams >> s) & 1 and (st.stream[s, SHIFT] != 0 or st.stream[s, PACE] > 0):
             still = False
     return still
 
@@ -807,23 +832,26 @@ def _goes_by_the_clock(p, st, row, s, marks):
 
 
 @part
-def _keeps_step(st, row, s, period):
-    """For how many periods the results of stream s, which sat still, arrive at the same times of the period."""
+def _set_pace(st, row, s, period):
+    """Set PACE of stream s: how many results arrived from an entry of so many in exactly a period, or 0."""
     old = st.saved
-    if st.stream[s, POST_SIZE] != old.stream[row, s, POST_SIZE]:
-        return 0
+    st.stream[s, PACE] = 0
     a = old.stream[row, s, POST_HEAD]
     b = st.stream[s, POST_HEAD]
+    size = st.stream[s, POST_SIZE]
+    if st.stream[s, SHIFT] != 0 or size == 0 or size != old.stream[row, s, POST_SIZE] or a != b:
+        return
     came = old.posts[row, s, a, P_COUNT] - st.posts[s, b, P_COUNT]
-    if a != b or came * st.posts[s, b, P_INTERVAL] != period:
-        return 0
-    return (st.posts[s, b, P_COUNT] - 1) // came
+    if came * st.posts[s, b, P_INTERVAL] == period:
+        st.stream[s, PACE] = came
 
 
 @part
 def _under_way_repeats(p, st, row, s, period, marks):
     """How many more periods the results that stream s, which sat still, has under way arrive as in the last."""
     old = st.saved
+    if st.stream[s, PACE] > 0:
+        return (st.posts[s, st.stream[s, POST_HEAD], P_COUNT] - 1) // st.stream[s, PACE]
     if old.stream[row, s, POST_SIZE] == 0 or _goes_by_the_clock(p, st, row, s, marks):
         return NEVER
     if st.stream[s, UNDERWAY] != old.stream[row, s, UNDERWAY]:
@@ -833,21 +861,22 @@ def _under_way_repeats(p, st, row, s, period, marks):
 
 @part
 def _marks_repeat(st, row):
-    """Whether marked results of streams that moved arrived in the period under examination."""
+    """Whether marked results of streams that moved or keep pace arrived in the period under examination."""
     repeat = False
     for s in range(len(st.stream)):
-        if st.stream[s, SHIFT] != 0 and st.stream[s, MARKED] != st.saved.stream[row, s, MARKED]:
+        periodic = st.stream[s, SHIFT] != 0 or st.stream[s, PACE] > 0
+        if periodic and st.stream[s, MARKED] != st.saved.stream[row, s, MARKED]:
             repeat = True
     return repeat
 
 
 @part
 def _arrives_by_the_clock(st, row, k):
-    """Whether what arrives of token k comes from streams that sat still, with results under way."""
+    """Whether what arrives of token k comes from streams that sat still, with results under way, at no pace."""
     under_way = False
     for s in range(len(st.stream)):
         if _gives(st, s, k):
-            if st.stream[s, SHIFT] != 0 or s >= OTHERS:
+            if st.stream[s, SHIFT] != 0 or st.stream[s, PACE] > 0 or s >= OTHERS:
                 return False
             under_way |= st.saved.stream[row, s, POST_SIZE] > 0
     return under_way
@@ -954,14 +983,10 @@ def _token_repeats(p, st, row, k, period):
                     return 0
                 else:
                     repeat = min(repeat, (_wakes(p, st, s) - 1 - st.clock[NOW]) // period)
-        if not waited:
-            # What is there must last, as what will arrive arrives at other times of the period.
-            return min(repeat, st.token[k, LEVEL] // taken) if taken > 0 else repeat
-        for s in range(len(st.stream)):
-            if _gives(st, s, k) and old.stream[row, s, POST_SIZE] > 0:
-                repeat = min(repeat, _keeps_step(st, row, s, period))
-        if repeat <= 0:
+        if waited:
             return 0
+        # What is there must last, as what will arrive arrives at other times of the period.
+        return min(repeat, st.token[k, LEVEL] // taken) if taken > 0 else repeat
     if change == 0:
         return repeat
     if change < 0:
@@ -987,6 +1012,8 @@ def _repeats(p, st, row):
         repeat = min(repeat, _stream_repeats(st, row, s, period))
         if repeat <= 0:
             return 0
+    for s in range(len(st.stream)):
+        _set_pace(st, row, s, period)
     marks = _marks_repeat(st, row)
     if marks and st.clock[LAST_MARK] - st.saved.clock[row, LAST_MARK] != period:
         return 0
@@ -1023,6 +1050,11 @@ def _skip(p, st, row, repeat):
         st.stream[s, PRIOR_POST] += ahead
         for i in range(st.stream[s, POST_SIZE]):
             st.posts[s, (st.stream[s, POST_HEAD] + i) % POST_SLOTS, P_TIME] += ahead
+        if st.stream[s, PACE] > 0:
+            head = st.stream[s, POST_HEAD]
+            st.posts[s, head, P_TIME] += repeat * period
+            st.posts[s, head, P_COUNT] -= repeat * st.stream[s, PACE]
+            st.stream[s, UNDERWAY] -= repeat * st.stream[s, PACE]
     for r in range(len(p.resource)):
         st.resource[r, BOUNDARY] += repeat * (st.resource[r, BOUNDARY] - old.resource[row, r, BOUNDARY])
         st.resource[r, FINISH] = STALE

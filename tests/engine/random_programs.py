@@ -155,7 +155,7 @@ def _totals(builder, token):
     return int(taken), int(given)
 
 
-def prefetching_program(random):
+def prefetching_program(random, *, most_layers=20):
     """Return a ProgramBuilder whose first stream runs ahead of the others, as far as a common buffer lets it.
 
     Operators follow one another, each in loops of its own shape: a loader fills the buffer over a pipe, a
@@ -172,7 +172,7 @@ def prefetching_program(random):
     load, work = builder.stream("load"), builder.stream("work")
     follow, store = builder.stream("follow"), builder.stream("store")
     streams = (load, work, follow, store)
-    layers = random.choice((1, 2, 7, 20))
+    layers = min(most_layers, random.choice((1, 2, 7, 20)))
     for stream in streams:
         stream.loop(layers)
     for tag, (trips, size) in enumerate(tiles):

@@ -63,7 +63,7 @@ def test_a_loader_that_prefetches_at_a_pace_of_its_own_takes_few_steps(load, wor
     loads = (builder.pipe("dram", 8), load, {"waits": [(space, 10)], "posts": [(full, 1)], "result": 2500})
     work_on = {"waits": [(full, 1)], "posts": [(space, size) for size in released], "mark": True}
     repeat(builder, builder.stream("load"), [3, 4000], loads)
-    repeat(builder, builder.stream("work"), [4000, 3], (builder.unit("array"), work, work_on))
+    repeat(builder, builder.stream("work"), [2, 6000], (builder.unit("array"), work, work_on))
     folded, unfolded = assert_folds_exactly(builder)
     assert folded.steps < unfolded.steps / 8
 
@@ -98,7 +98,7 @@ def producer_and_consumer(produce, consume, produced, consumed, n, slots=None):
 def test_producers_and_consumers_of_different_rates_fold(produce, consume, produced, consumed, slots):
     builder = producer_and_consumer(produce, consume, produced, consumed, 500, slots=slots and slots + 9)
     folded, unfolded = assert_folds_exactly(builder)
-    assert folded.steps < 200 < unfolded.steps
+    assert folded.steps < 400 < unfolded.steps
 
 
 @pytest.mark.parametrize("need", [999, 1000, 1001, 2499])

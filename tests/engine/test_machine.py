@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_programs import TAGS, random_program
+from random_programs import TAGS, prefetching_program, random_program
 from twin import DeadlockError, Twin
 
 from accel_sim.config.errors import RunError
@@ -19,10 +19,11 @@ def all_rows(builder, **options):
     return np.concatenate([np.empty((0, 4), int), *trace(builder, TAGS, **options)])
 
 
+@pytest.mark.parametrize("program", [random_program, lambda random: prefetching_program(random, most_layers=2)])
 @many
-@given(random_source)
-def test_the_machine_does_what_its_twin_does(random):
-    builder = random_program(random)
+@given(random=random_source)
+def test_the_machine_does_what_its_twin_does(program, random):
+    builder = program(random)
     try:
         twin = Twin(builder, TAGS).run()
     except DeadlockError as deadlock:

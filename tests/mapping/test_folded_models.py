@@ -17,7 +17,6 @@ PHASES = {
         st.builds(Prefill, sequence=st.integers(1, 512)),
     ),
     "resnet18": st.builds(Inference, batch=st.integers(1, 4)),
-    "gpt2": st.builds(Decode, batch=st.integers(1, 64), context=st.integers(16, 1024)),
 }
 SIZES = st.fixed_dictionaries(
     {
