@@ -13,9 +13,9 @@ An instant is worked through in a fixed order, so that results never depend on t
 
 Three things make it fast; none changes anything but the number of instants that are looked at.
 
-*Arrivals that nobody waits for* are no instants of their own. A result gives tokens and marks progress. Who does
-not wait cannot tell when a token came, so due results are delivered, in the order of their times, at the next
-instant there is, and an instant is made of an arrival only if it gives a waiting stream all that it lacks.
+*Arrivals that nobody waits for* are no instants of their own. A result gives tokens and marks progress. Who
+does not wait cannot tell when a token came, so due results are delivered, in the order of their times, at the
+next instant there is, and an instant is made of an arrival only if it gives a waiting stream all that it lacks.
 
 *Bursts.* A stream that gets an idle resource for the only task of an innermost loop may run many iterations as
 one. Iteration i would begin i times its ticks from now, provided that it has its resource and its tokens then:
@@ -36,10 +36,10 @@ another stream asks too, so bursts on shared resources end there of themselves.
 Where every stream either is in the same phase of the same loop (it *moved*) or sat still, what happened since
 will happen again, and `_repeats` says how many times: as long as no loop enters its last iteration, no token
 crosses what somebody waits for, and nothing that sat still ends. A stream in the middle of a burst sits still,
-while its results arrive by the clock. That is no obstacle if they arrive at the same times of each period, or if
-nobody who moved waited for the tokens and there are enough of them for all periods without the arrivals. Results
-that come so, at no pace, may be marked only if no others in the period are: time that ends with others is
-repeated, time that ends with these is attributed as they arrive. So many periods are skipped at once.
+while its results arrive by the clock. That is no obstacle if they arrive at the same times of each period, or
+if nobody who moved waited for the tokens and there are enough of them for all periods without the arrivals.
+Results that come so, at no pace, may be marked only if no others in the period are: time that ends with others
+is repeated, time that ends with these is attributed as they arrive. So many periods are skipped at once.
 """
 
 from __future__ import annotations
