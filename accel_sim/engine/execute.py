@@ -49,7 +49,6 @@ class Timeline:
         task_resource: int64[t], the resource each task occupies, or -1.
         resource_names: the resources' names, by number.
         steps: instants that were simulated.
-        skipped_steps: instants that were skipped, because they repeat simulated ones.
     """
 
     total_ticks: int
@@ -60,7 +59,6 @@ class Timeline:
     task_resource: np.ndarray
     resource_names: tuple[str, ...]
     steps: int
-    skipped_steps: int
 
 
 def execute(builder: ProgramBuilder, tags: int, *, fold: bool = True, step_limit: int = STEP_LIMIT) -> Timeline:
@@ -91,7 +89,6 @@ def execute(builder: ProgramBuilder, tags: int, *, fold: bool = True, step_limit
         task_resource=program.task[:, RESOURCE],
         resource_names=tuple(builder.resource_names),
         steps=int(state.clock[machine.STEPS]),
-        skipped_steps=int(state.clock[machine.SKIPPED_STEPS]),
     )
 
 

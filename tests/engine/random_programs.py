@@ -153,3 +153,82 @@ def _totals(builder, token):
             taken += count * sum(w[v] for w in program.wait[row[8] : row[9]] if w[VARIANTS] == token)
             given += count * sum(w[v] for w in program.post[row[10] : row[11]] if w[VARIANTS] == token)
     return int(taken), int(given)
+
+
+def prefetching_program(random, *, most_layers=20):
+    """Return a ProgramBuilder whose first stream runs ahead of the others, as far as a common buffer lets it.
+
+    Operators follow one another, each in loops of its own shape: a loader fills the buffer over a pipe, a
+    worker empties it on a unit, a follower finishes what the worker made now and then and may store it over the
+    same pipe. All are wrapped in a loop over layers. Tiles of different operators take different space and
+    time, and the buffer holds from hardly two of them to all of a layer's.
+    """
+    builder = ProgramBuilder()
+    pipe, unit = builder.pipe("memory", random.choice((1, 4, 64))), builder.unit("worker")
+    other = builder.unit("follower") if random.random() < 0.7 else unit
+    tiles = [(random.randint(1, 40), random.randint(1, 9)) for _ in range(random.randint(1, 3))]
+    largest = max(space for _, space in tiles)
+    space = builder.token(2 * largest + random.choice((0, 1, largest, 10 * largest, 100 * largest)))
+    load, work = builder.stream("load"), builder.stream("work")
+    follow, store = builder.stream("follow"), builder.stream("store")
+    streams = (load, work, follow, store)
+    layers = min(most_layers, random.choice((1, 2, 7, 20)))
+    for stream in streams:
+        stream.loop(layers)
+    for tag, (trips, size) in enumerate(tiles):
+        full, done, ready, finished = (builder.token() for _ in range(4))
+        regions = random.randint(1, 6)
+        ticks = random.randint(1, 60)
+        load_ticks = max(1, ticks + random.choice((-20, -1, 0, 1, 7)))
+        late = random.choice((0, 0, 9, 200))
+        load.loop(regions)
+        load.loop(trips)
+        parts = random.choice((1, 1, 2))  # loads of an iteration
+        for part in range(parts):
+            row: list = [(full, 1)] if part == parts - 1 else []
+            taken = [(space, size)] if part == 0 else []
+            builder.task(load, pipe, load_ticks, late, waits=taken, posts=row, loops=(1, -1, -1))
+        work.loop(regions)
+        work.loop(trips)
+        released = [(space, size)] if size < 2 or random.random() < 0.5 else [(space, 1), (space, size - 1)]
+        feedback = random.random() < 0.3  # the follower must be done with the tile before
+        work_ticks = ticks if random.random() < 0.7 else [ticks, ticks + 3] * (VARIANTS // 2)
+        early = random.choice((0, 0, -ticks // 2, 5))
+        waits = [(full, 1), (ready, 1)] if feedback else [(full, 1)]
+        posts = [*released, (done, 1)] if feedback else released
+        marks = {"tag": tag, "mark": True}
+        if feedback:
+            builder.task(follow, posts=[(ready, random.randint(1, 3))])
+        builder.task(work, unit, work_ticks, early, waits=waits, posts=posts, loops=(1, -1, -1), **marks)
+        for stream in (load, work):
+            stream.end()
+        if not feedback:
+            builder.task(work, posts=[(done, 1)])
+        follow.loop(regions)
+        if feedback:
+            follow.loop(trips)
+        asks = random.random() < 0.5
+        results = [(finished, 1)] if asks else []
+        results += [(ready, 1)] if feedback else []
+        length = random.randint(0, ticks)
+        builder.task(
+            follow, other, length, waits=[(done, 1)], posts=results, tag=tag, mark=random.random() < 0.8
+        )
+        if asks:
+            store.loop(regions)
+            if feedback:
+                store.loop(trips)
+                store_end = 2
+            else:
+                store_end = 1
+            builder.task(store, pipe, random.randint(1, 9), late, waits=[(finished, 1)], **marks)
+            for _ in range(store_end):
+                store.end()
+        if feedback:
+            follow.end()
+        follow.end()
+        for stream in (load, work):
+            stream.end()
+    for stream in streams:
+        stream.end()
+    return builder
