@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from accel_sim.cli.output import Column, heading, line, print_json, remark, table
+from accel_sim.cli.output import Column, heading, line, print_json, table
+from accel_sim.cli.progress import Shown, shown
 from accel_sim.explore.lottery.lottery import LotteryProgress
 from accel_sim.explore.lottery.lottery import lottery as run_lottery
 from accel_sim.explore.lottery.outcome import ContestResult, LotteryResult
 from accel_sim.explore.lottery.verdict import verdict
 
-PLAIN_INTERVAL_S = 5.0
 FILES = (
     *("curves.csv", "contestants.csv", "comparison.csv", "ranking.csv", "base_rates.csv"),
     *("curves.png", "boxes.png", "verdict.txt", "manifest.json"),
@@ -24,7 +20,7 @@ FILES = (
 
 def lottery(file: str, workers: int | None, output: Path | None, restart: bool, as_json: bool) -> None:
     """Run a lottery and print what it found."""
-    with _progress() as progress:
+    with shown(_shown) as progress:
         result = run_lottery(file, workers=workers, output=output, restart=restart, progress=progress)
     if as_json:
         print_json(
@@ -42,32 +38,9 @@ def lottery(file: str, workers: int | None, output: Path | None, restart: bool, 
     _print(result)
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[LotteryProgress], None]]:
-    """Give a function that shows progress: a bar on a terminal, a line every few seconds elsewhere."""
-    if not sys.stderr.isatty():
-        yield _plain_progress()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    parts = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Bar(*parts, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda p: bar.update(task, completed=p.done, total=p.total, description=p.stage)
-
-
-def _plain_progress() -> Callable[[LotteryProgress], None]:
-    last = time.perf_counter()
-
-    def show(progress: LotteryProgress) -> None:
-        nonlocal last
-        if time.perf_counter() - last >= PLAIN_INTERVAL_S:
-            last = time.perf_counter()
-            remark(f"{progress.stage}: {progress.done} of {progress.total}, {progress.seconds:.0f} s")
-
-    return show
+def _shown(progress: LotteryProgress) -> Shown:
+    whole = f"{progress.stage}: {progress.done} of {progress.total}, {progress.seconds:.0f} s"
+    return Shown(progress.done, progress.total, progress.stage, whole)
 
 
 def _print(result: LotteryResult) -> None:

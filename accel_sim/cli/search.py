@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import typer
 
 from accel_sim.cli.output import Column, heading, line, print_json, remark, table
 from accel_sim.cli.places import Where
+from accel_sim.cli.progress import Shown, shown
 from accel_sim.explore.search import agreement
 from accel_sim.explore.search.baselines import Verdict, verdict
 from accel_sim.explore.search.outcome import SearchResult, varied
@@ -21,12 +19,11 @@ from accel_sim.explore.search.wording import format_value, short_names
 from accel_sim.results.wording import format_metric
 
 MOST_ROWS = 20
-PLAIN_INTERVAL_S = 5.0
 
 
 def search(file: str, where: Where, budget: int | None, seed: int | None, as_json: bool) -> None:
     """Run a search; the exit code is 1 when not one design has a result."""
-    with _progress() as progress:
+    with shown(_shown) as progress:
         result = run_search(
             file,
             workers=where.workers,
@@ -53,34 +50,12 @@ def report(result: SearchResult, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[SearchProgress], None]]:
-    """Give a function that shows progress: a bar on a terminal, a line every few seconds elsewhere."""
-    if not sys.stderr.isatty():
-        yield _plain_progress()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    parts = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Bar(*parts, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda p: bar.update(task, completed=p.distinct, total=p.budget, description=_told(p))
-
-
-def _plain_progress() -> Callable[[SearchProgress], None]:
-    last = time.perf_counter()
-
-    def show(progress: SearchProgress) -> None:
-        nonlocal last
-        if time.perf_counter() - last >= PLAIN_INTERVAL_S:
-            last = time.perf_counter()
-            rate = progress.distinct / progress.seconds if progress.seconds else 0.0
-            left = f", {(progress.budget - progress.distinct) / rate:.0f} s left" if rate else ""
-            remark(f"{progress.distinct} of {progress.budget} designs, {_told(progress)}{left}")
-
-    return show
+def _shown(progress: SearchProgress) -> Shown:
+    rate = progress.distinct / progress.seconds if progress.seconds else 0.0
+    left = f", {(progress.budget - progress.distinct) / rate:.0f} s left" if rate else ""
+    told = _told(progress)
+    whole = f"{progress.distinct} of {progress.budget} designs, {told}{left}"
+    return Shown(progress.distinct, progress.budget, told, whole)
 
 
 def _told(progress: SearchProgress) -> str:

@@ -12,6 +12,7 @@ from accel_sim.cli import search as search_cli
 from accel_sim.cli import sweep as sweep_cli
 from accel_sim.cli.output import line, print_json, remark
 from accel_sim.cli.places import Where
+from accel_sim.cli.progress import shown
 from accel_sim.explore import merge as merging
 from accel_sim.explore.shards import Conditions, Shard, ShardResult, search_shard, sweep_shard
 from accel_sim.explore.sweep import Progress
@@ -21,7 +22,7 @@ from accel_sim.explore.table import SweepResult
 def sweep(file: str, shard: str, where: Where, as_json: bool) -> None:
     """Run a shard of a sweep."""
     part = Shard.parse(shard)
-    with sweep_cli.progress_of_points() as progress:
+    with shown(sweep_cli.points_shown) as progress:
         result = sweep_shard(file, part, _conditions(where, progress))
     _report(result, as_json)
 
@@ -29,7 +30,7 @@ def sweep(file: str, shard: str, where: Where, as_json: bool) -> None:
 def search(file: str, shard: str, where: Where, budget: int | None, seed: int | None, as_json: bool) -> None:
     """Run a shard of a search."""
     part = Shard.parse(shard)
-    with sweep_cli.progress_of_points() as progress:
+    with shown(sweep_cli.points_shown) as progress:
         result = search_shard(file, part, _conditions(where, progress), budget, seed)
     _report(result, as_json)
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import typer
 
 from accel_sim.cli.output import Column, heading, line, print_json, remark, table
 from accel_sim.cli.places import Where
+from accel_sim.cli.progress import Shown, shown
 from accel_sim.explore import sweep as explore
 from accel_sim.explore.plots import by_workload, rank
 from accel_sim.explore.table import SweepResult
 from accel_sim.results.wording import format_metric
 
 TOP_ROWS = 5
-PLAIN_INTERVAL_S = 5.0
 
 
 def sweep(file: str, where: Where, as_json: bool) -> None:
     """Run a sweep; the exit code is 1 when not one point has a result."""
-    with progress_of_points() as progress:
+    with shown(points_shown) as progress:
         result = explore.sweep(
             file,
             workers=where.workers,
@@ -48,32 +44,10 @@ def report(result: SweepResult, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-@contextmanager
-def progress_of_points() -> Iterator[Callable[[explore.Progress], None]]:
-    """Give a function that shows progress: a bar on a terminal, a line every few seconds elsewhere."""
-    if not sys.stderr.isatty():
-        yield _plain_progress()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    parts = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Bar(*parts, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda p: bar.update(task, completed=p.done, total=p.total, description=_rate(p))
-
-
-def _plain_progress() -> Callable[[explore.Progress], None]:
-    last = time.perf_counter()
-
-    def show(progress: explore.Progress) -> None:
-        nonlocal last
-        if time.perf_counter() - last >= PLAIN_INTERVAL_S:
-            last = time.perf_counter()
-            remark(f"{progress.done} of {progress.total} points, {_rate(progress)}")
-
-    return show
+def points_shown(progress: explore.Progress) -> Shown:
+    """Return what is shown of a sweep's progress."""
+    rate = _rate(progress)
+    return Shown(progress.done, progress.total, rate, f"{progress.done} of {progress.total} points, {rate}")
 
 
 def _rate(progress: explore.Progress) -> str:

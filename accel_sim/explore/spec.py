@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -119,20 +119,33 @@ class SweepSpec(_Entry):
         return Path(self.output.folder or f"results/{self.name}")
 
 
-def read_sweep(sweep: str | Path | Mapping[str, Any]) -> tuple[SweepSpec, Document, Path | None]:
-    """Return a sweep, the document it was read from, and its file.
+S = TypeVar("S", bound=BaseModel)
+
+
+def read_spec(
+    model: type[S], kind: str, word: str, given: str | Path | Mapping[str, Any]
+) -> tuple[S, Document, Path | None]:
+    """Return what a file says, the document it was read from, and the file.
 
     Args:
-        sweep: a file, the name of a shipped sweep, or the content of a file as a dict.
+        model: of the content.
+        kind: of shipped files, as in `accel-sim list KIND`.
+        word: for content that is in no file.
+        given: a file, the name of a shipped one, or the content of a file as a dict.
 
     Raises:
         InputError: anything that is not as it must be, with its line.
     """
-    if isinstance(sweep, Mapping):
-        document, path = Document("sweep", dict(sweep), {}), None
+    if isinstance(given, Mapping):
+        document, path = Document(word, dict(given), {}), None
     else:
-        path = zoo.find("sweeps", sweep)
+        path = zoo.find(kind, given)
         document = load_document(path)
     if not isinstance(document.data, dict):
         raise document.error((), "must be a mapping of keys to values")
-    return check(SweepSpec, document), document, path
+    return check(model, document), document, path
+
+
+def read_sweep(sweep: str | Path | Mapping[str, Any]) -> tuple[SweepSpec, Document, Path | None]:
+    """Return a sweep, the document it was read from, and its file; see `read_spec`."""
+    return read_spec(SweepSpec, "sweeps", "sweep", sweep)

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from accel_sim.config import Document, check, load_document, zoo
+from accel_sim.config import Document
 from accel_sim.config.errors import did_you_mean
 from accel_sim.explore.search.spec import SAMPLERS
-from accel_sim.explore.spec import Bound, Name, OutputSpec, named
+from accel_sim.explore.spec import Bound, Name, OutputSpec, named, read_spec
 
 # What all others are compared with.
 RANDOM = "random"
@@ -131,19 +131,5 @@ class LotterySpec(_Part):
 
 
 def read_lottery(lottery: str | Path | Mapping[str, Any]) -> tuple[LotterySpec, Document, Path | None]:
-    """Return a lottery, the document it was read from, and its file.
-
-    Args:
-        lottery: a file, the name of a shipped lottery, or the content of a file as a dict.
-
-    Raises:
-        InputError: anything that is not as it must be, with its line.
-    """
-    if isinstance(lottery, Mapping):
-        document, path = Document("lottery", dict(lottery), {}), None
-    else:
-        path = zoo.find("lotteries", lottery)
-        document = load_document(path)
-    if not isinstance(document.data, dict):
-        raise document.error((), "must be a mapping of keys to values")
-    return check(LotterySpec, document), document, path
+    """Return a lottery, the document it was read from, and its file; see `read_spec`."""
+    return read_spec(LotterySpec, "lotteries", "lottery", lottery)

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from accel_sim.config import Document, check, load_document, zoo
+from accel_sim.config import Document
 from accel_sim.config.errors import did_you_mean
 from accel_sim.explore.search.ladder import SHARE
-from accel_sim.explore.spec import Bound, DesignEntry, Name, OutputSpec, WorkloadEntry, named
+from accel_sim.explore.spec import Bound, DesignEntry, Name, OutputSpec, WorkloadEntry, named, read_spec
 
 SAMPLERS = ("auto", "random", "qmc", "grid", "nsga2", "nsga3", "tpe", "cmaes", "gp")
 
@@ -177,19 +177,5 @@ class SearchSpec(_Part):
 
 
 def read_search(search: str | Path | Mapping[str, Any]) -> tuple[SearchSpec, Document, Path | None]:
-    """Return a search, the document it was read from, and its file.
-
-    Args:
-        search: a file, the name of a shipped search, or the content of a file as a dict.
-
-    Raises:
-        InputError: anything that is not as it must be, with its line.
-    """
-    if isinstance(search, Mapping):
-        document, path = Document("search", dict(search), {}), None
-    else:
-        path = zoo.find("searches", search)
-        document = load_document(path)
-    if not isinstance(document.data, dict):
-        raise document.error((), "must be a mapping of keys to values")
-    return check(SearchSpec, document), document, path
+    """Return a search, the document it was read from, and its file; see `read_spec`."""
+    return read_spec(SearchSpec, "searches", "search", search)
