@@ -19,6 +19,7 @@ from accel_sim.cli.options import (
     Cluster,
     Context,
     Fidelity,
+    Folder,
     Output,
     Phase,
     PhaseOptions,
@@ -26,6 +27,7 @@ from accel_sim.cli.options import (
     Sequence_,
     Settings,
     ShardOf,
+    Workers,
 )
 from accel_sim.config.errors import AccelSimError, one_line
 
@@ -203,12 +205,8 @@ def compare(
 @app.command(rich_help_panel=EXPLORE)
 def sweep(
     file: Annotated[str, typer.Argument(help="A sweep file, or the name of a shipped sweep.")],
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; by default as many as there are cores and work for.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder of the results.")
-    ] = None,
+    workers: Workers = None,
+    output: Folder = None,
     restart: Annotated[bool, typer.Option("--restart", help="Forget finished points.")] = False,
     cluster: Cluster = None,
     shard: ShardOf = None,
@@ -230,12 +228,8 @@ def sweep(
 @app.command(rich_help_panel=EXPLORE)
 def search(
     file: Annotated[str, typer.Argument(help="A search file, or the name of a shipped search.")],
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; by default as many as there are cores and work for.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder of the results.")
-    ] = None,
+    workers: Workers = None,
+    output: Folder = None,
     restart: Annotated[bool, typer.Option("--restart", help="Forget what was found.")] = False,
     budget: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Distinct designs, in place of the file's.")
@@ -279,12 +273,8 @@ def merge(
 @app.command(rich_help_panel=EXPLORE)
 def lottery(
     file: Annotated[str, typer.Argument(help="A lottery file, or the name of a shipped lottery.")],
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; by default as many as there are cores and work for.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder of the results.")
-    ] = None,
+    workers: Workers = None,
+    output: Folder = None,
     restart: Annotated[bool, typer.Option("--restart", help="Forget finished runs.")] = False,
     as_json: AsJson = False,
 ) -> None:

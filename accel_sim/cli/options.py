@@ -47,6 +47,10 @@ Settings = Annotated[
         help="Replace a value: npu.rows=256, workload.formats.weights=int8. Repeatable.",
     ),
 ]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes; by default as many as there are cores and work for.")
+]
+Folder = Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder of the results.")]
 Cluster = Annotated[
     str | None,
     typer.Option(
