@@ -8,7 +8,8 @@ import shutil
 import pytest
 from search_problems import CHIP, space_of
 
-from accel_sim import InputError, load_search
+from accel_sim import InputError, load_search, search
+from accel_sim.explore.search.agreement import in_words
 from accel_sim.explore.search.space_data import space_from_data, space_to_data
 
 SPACES = {
@@ -50,6 +51,31 @@ def test_a_search_is_read_back_as_it_was_found(small_search):
         small_search.verdict(t) for t in small_search.baselines
     ]
     assert (again.hypervolume, again.reference) == (small_search.hypervolume, small_search.reference)
+
+
+def test_what_other_fidelities_said_is_read_back_too(tmp_path):
+    found = search(
+        {
+            "name": "climbing",
+            "design": "os_16x16",
+            "workloads": ["gemm_sweep"],
+            "space": {"npu.rows": [8, 16, 32], "npu.columns": [8, 16, 32], "dram.channels": [1, 2]},
+            "baselines": {"shipped": "os_16x16"},
+            "objectives": {"latency_s": "min", "energy_j": "min"},
+            "limits": {"area_mm2": {"max": 40}},
+            "fidelity": {"screen": "roofline", "search": "tile", "confirm": "cycle", "promote": 0.5},
+            "search": {"sampler": "random", "budget": 6, "seed": 1, "batch": 6},
+        },
+        workers=1,
+        output=tmp_path,
+    )
+    again = load_search(tmp_path)
+    assert again.fidelities == found.fidelities
+    assert [t.screening for t in again.trials] == [t.screening for t in found.trials]
+    assert any(t.screening for t in found.trials) and any(t.status == "screened" for t in found.trials)
+    assert again.confirmed == found.confirmed and found.confirmed
+    assert in_words(again) == in_words(found)
+    assert again.rows == found.rows
 
 
 def test_the_small_search_has_something_of_everything(small_search):
