@@ -114,6 +114,13 @@ def test_a_search_that_learns_cannot_be_parted_and_says_so(tmp_path):
     assert search_shard(content, Shard(1, 2), Conditions(1, tmp_path / "out")).points > 10
 
 
+@pytest.mark.parametrize("other", [{"screen": "roofline"}, {"confirm": "cycle"}])
+def test_a_search_at_several_fidelities_cannot_be_parted_and_says_so(tmp_path, other):
+    content = {**search_of(tmp_path, "random"), "fidelity": {"search": "tile", **other}}
+    with pytest.raises(InputError, match=r"fidelity: shards cannot part a search that screens or confirms"):
+        search_shard(content, Shard(1, 2), Conditions(1, tmp_path / "out"))
+
+
 def test_a_search_looks_at_nothing_on_disk_when_it_is_parted(tmp_path, monkeypatch):
     opened = []
     with monkeypatch.context() as patch:
