@@ -226,8 +226,11 @@ def chain(*functions, rows=64, columns=512, memory="hbm_pim"):
     return graph(*operators)
 
 
-def test_what_passes_between_kernels_stays_in_the_banks_on_a_chip_without_a_vector_unit():
-    result = run(chain("add", "relu", "multiply"), chip("hbm_pim", lanes=0, dram__format="bf16"))
+@pytest.mark.parametrize("capacity", ["64 KiB", "16 MiB"])
+def test_what_passes_between_kernels_stays_in_the_banks_on_a_chip_without_a_vector_unit(capacity):
+    """Also where the chip would have room for it."""
+    design = chip("hbm_pim", lanes=0, dram__format="bf16", scratchpad__capacity=capacity)
+    result = run(chain("add", "relu", "multiply"), design)
     assert_sound(result)
     assert_same_unfolded(result)
     events = result.events
