@@ -24,7 +24,6 @@ import logging
 import operator
 import pickle
 import re
-import signal
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Future
@@ -36,7 +35,7 @@ from accel_sim import __version__
 from accel_sim.config import InputError, RunError
 from accel_sim.config.errors import shortened
 from accel_sim.explore.fingerprint import model_text
-from accel_sim.explore.pool import Opener, Place, PlaceLost, cores
+from accel_sim.explore.pool import Opener, Place, PlaceLost, cores, deaf_to_ctrl_c
 from accel_sim.explore.store import Outcome
 from accel_sim.explore.worker import Evaluate, Task, evaluate_batch
 
@@ -192,21 +191,18 @@ def _refuse_other_code(who: str, version: str, model: str, its_version: str, its
 def _local_cluster(workers: int) -> Iterator[str]:
     from distributed import LocalCluster
 
-    with LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        processes=True,
-        dashboard_address=None,
-        silence_logs=logging.CRITICAL,
-        scheduler_kwargs={"allowed_failures": 0},
-        preload=[__name__],
-    ) as cluster:
+    # Also of workers that take the place of dead ones: they descend from dask's thread, which starts in here.
+    with deaf_to_ctrl_c():
+        local = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+            scheduler_kwargs={"allowed_failures": 0},
+        )
+    with local as cluster:
         yield cluster.scheduler_address
-
-
-def dask_setup(worker: Any) -> None:
-    """Prepare a worker of a local cluster: Ctrl-C is its parent's business."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import ExitStack
 from types import TracebackType
 
+from accel_sim.config import RunError
 from accel_sim.explore.pool import Opener, Place, PlaceLost, cores, local_pool
 from accel_sim.explore.store import KILLED, Outcome, Store
 from accel_sim.explore.worker import BATCH_SECONDS, Evaluate, Task, evaluate_batch
@@ -21,6 +22,8 @@ from accel_sim.explore.worker import BATCH_SECONDS, Evaluate, Task, evaluate_bat
 LARGEST_BATCH = 256
 # A worker needs about this long before its first point: imports, and kernels from numba's cache.
 WORKER_START_SECONDS = 1.5
+# A place that is lost so often in a row, with no outcome in between, does not work.
+MOST_LOSSES = 5
 # As many as a place has.
 ALL = 1_000_000
 
@@ -54,6 +57,7 @@ class Crew:
         self._place: Place | None = None
         self._asked_width = 1
         self._lost = False
+        self._losses = 0
         # Whether the place was opened for a suspect, so that it is in order and nothing else has used it.
         self._for_one = False
         self._done, self._seconds = 0, 0.0
@@ -85,7 +89,7 @@ class Crew:
             expected: tasks that will be added later, for the question whether a pool is worth while.
 
         Raises:
-            RunError: worker processes cannot be started.
+            RunError: worker processes cannot be started, or are lost again and again.
         """
         if self._place is None and not self._suspects:
             width = min(self._most, len(self._todo) + expected)
@@ -103,6 +107,7 @@ class Crew:
             else:
                 outcomes = self._alone()
             if outcomes:
+                self._losses = 0
                 return outcomes
 
     def _worth_a_pool(self, width: int, left: int) -> bool:
@@ -144,6 +149,11 @@ class Crew:
         self._stack.close()
 
     def _open_again(self) -> None:
+        self._losses += 1
+        if self._losses == MOST_LOSSES:
+            raise RunError(
+                f"workers were lost {MOST_LOSSES} times in a row and nothing was evaluated in between"
+            )
         self._close()
         self._open(self._asked_width)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from accel_sim.config import RunError
 from accel_sim.explore.store import Outcome
@@ -45,6 +47,27 @@ def cores() -> int:
 
 
 @contextmanager
+def deaf_to_ctrl_c() -> Iterator[None]:
+    """Start processes and threads in here that never see Ctrl-C, from their first instruction on.
+
+    A terminal sends it to a whole group of processes, and one that still imports what it needs would answer
+    with a traceback. Here it waits until this ends. Where there are no signal masks, nothing is held back.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker  # not where there are no masks
+
+    # Started along with the first process, it would leave Ctrl-C unmasked.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def local_pool(evaluate: Evaluate, workers: int) -> Iterator[Place]:
     """Open a pool of processes of our own, which end with this one.
 
@@ -55,15 +78,20 @@ def local_pool(evaluate: Evaluate, workers: int) -> Iterator[Place]:
         workers, multiprocessing.get_context("spawn"), initializer=start, initargs=(evaluate,)
     )
     processes: list[multiprocessing.process.BaseProcess] = []
+
+    def submit(call: Callable[..., Any], *given: Any) -> Future[Any]:
+        with deaf_to_ctrl_c():  # a submission starts a process as long as there are fewer than workers
+            return pool.submit(call, *given)
+
     try:
         try:
-            pool.submit(ready).result()
+            submit(ready).result()
         except BrokenProcessPool:
             raise RunError(
                 "worker processes do not start; a script calls this under if __name__ == '__main__', "
                 "or with workers=1"
             ) from None
-        yield Place(lambda batch: pool.submit(work, batch), lambda: workers)
+        yield Place(lambda batch: submit(work, batch), lambda: workers)
         processes = []
     except BaseException:
         # Ctrl-C, or nobody reads on: what the workers have in hand is of no use.

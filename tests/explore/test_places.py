@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,8 +16,9 @@ from sweep_files import small
 
 from accel_sim import sweep
 from accel_sim.config import RunError
+from accel_sim.explore.cluster import dask_cluster
 from accel_sim.explore.crew import Crew
-from accel_sim.explore.pool import Place, PlaceLost, on_executor
+from accel_sim.explore.pool import Place, PlaceLost, deaf_to_ctrl_c, local_pool, on_executor
 from accel_sim.explore.search.problem import Call, FunctionProblem
 from accel_sim.explore.store import FINISHED, KILLED, Outcome
 from accel_sim.explore.worker import evaluate_batch
@@ -108,6 +110,13 @@ def test_a_place_that_is_lost_is_opened_again_and_nobody_is_blamed(lost):
     assert all(width > 1 for width in place.opened)
 
 
+def test_a_place_that_is_lost_again_and_again_is_an_error():
+    place = Unsteady(mends=True, lost=tuple(range(3, 1000)))
+    with pytest.raises(RunError, match="5 times in a row"):
+        outcomes_of(place, numbers(60))
+    assert len(place.opened) == 5
+
+
 def test_a_suspect_whose_place_is_lost_is_still_only_suspected():
     # Batches of four, four, ...: the first has the deadly task, the seventh is that task's second chance.
     place = Unsteady(mends=True, deadly="0", lost=(6,))
@@ -176,3 +185,38 @@ def test_what_is_searched_on_an_executor_counts_once(tmp_path):
     with ThreadPoolExecutor(3) as executor:
         run(tmp_path, "random", budget=40, problem=problem, workers=None, opener=on_executor(executor))
     assert len(calls) == len(set(calls))
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """Evaluates numbers in a process that gets Ctrl-C before it has got ready, as it loads this."""
+
+    process: int
+
+    def __setstate__(self, state: tuple[int]) -> None:
+        assert os.getpid() != state[0]
+        os.kill(os.getpid(), signal.SIGINT)
+        object.__setattr__(self, "process", state[0])
+
+    def __getstate__(self) -> tuple[int]:
+        return (self.process,)
+
+    def __call__(self, task: Number) -> Outcome:
+        return evaluate(task)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("opener", [local_pool, dask_cluster("local")])
+def test_ctrl_c_does_not_reach_workers_that_still_start(opener, capfd):
+    with Crew(Interrupted(os.getpid()), workers=2, opener=opener) as crew:
+        crew.add(numbers(30))
+        found = []
+        while crew.busy:
+            found += crew.next()
+    assert sorted(outcome.key for outcome in found) == sorted(task.key for task in numbers(30))
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_ctrl_c_while_workers_start_is_not_lost():
+    with pytest.raises(KeyboardInterrupt), deaf_to_ctrl_c():
+        os.kill(os.getpid(), signal.SIGINT)
