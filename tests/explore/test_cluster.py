@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from processes import PATIENCE_SECONDS, below, is_running, wait_until
 from search_problems import CHIP_PROBLEM, chip, deadly_chip, run, slow_chip, told
 from sweep_files import small
 
@@ -66,29 +67,6 @@ def scheduler_with(workers: int, folder: Path) -> Iterator[tuple[str, list[subpr
             process.wait()
 
 
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def below(pid: int) -> set[int]:
-    """Return the processes that a process has started, and those that these have."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if fields[0] != "Z":
-            parents[int(stat.parent.name)] = int(fields[1])
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found - {pid}
-
-
 def search_file(folder: Path, budget: int) -> Path:
     """Return a search of small designs, a few milliseconds each."""
     small(folder)
@@ -134,14 +112,11 @@ def test_a_search_whose_worker_is_killed_is_the_search_of_one_process(tmp_path):
             stderr=subprocess.PIPE,
             text=True,
         )
-        end = time.monotonic() + 120
-        while points_in(tmp_path / "there") < 40:
-            assert searching.poll() is None, searching.communicate()
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        wait_until(lambda: points_in(tmp_path / "there") >= 40 or searching.poll() is not None)
+        assert searching.poll() is None, searching.communicate()
         processes[1].send_signal(signal.SIGKILL)
         before = points_in(tmp_path / "there")
-        out, err = searching.communicate(timeout=240)
+        out, err = searching.communicate(timeout=PATIENCE_SECONDS)
         # The cluster goes on without us.
         assert [process.poll() for process in processes] == [None, -signal.SIGKILL, None]
     assert searching.returncode == 0, err
@@ -239,22 +214,16 @@ def test_ctrl_c_ends_a_local_cluster_quietly_and_keeps_what_is_finished(tmp_path
         text=True,
         process_group=0,
     )
-    end = time.monotonic() + 240
-    while points_in(folder) < 10:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_until(lambda: points_in(folder) >= 10 or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
     workers = below(process.pid)
     # As a terminal does: to the process and its workers alike.
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     assert out == ""
     assert all(" designs, " in line for line in err.splitlines()), err
-    end = time.monotonic() + 10
-    while left := [pid for pid in workers if is_running(pid)]:
-        assert time.monotonic() < end, left
-        time.sleep(0.05)
+    wait_until(lambda: not any(map(is_running, workers)))
     assert points_in(folder) >= 10
 
 

@@ -7,11 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from processes import PATIENCE_SECONDS, wait_until
 from search_problems import CHIP, CHIP_PROBLEM, ONE, TWO, Stopped, chip, ordered_space, run, space_of, told
 
 from accel_sim.config import InputError
@@ -198,14 +198,14 @@ if __name__ == "__main__":
     here = Path(__file__).resolve().parent
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(here.parents[1]), str(here)))}
     process = subprocess.Popen([sys.executable, str(script), str(folder)], env=environment)
-    until = time.monotonic() + 60
-    while not (calls.exists() and calls.read_text().count("\n") > 30):
-        assert process.poll() is None and time.monotonic() < until
-        time.sleep(0.01)
+    wait_until(lambda: (calls.exists() and calls.read_text().count("\n") > 30) or process.poll() is not None)
+    assert process.poll() is None
     process.send_signal(signal.SIGKILL)
     process.wait()
     before = calls.read_text().count("\n")
-    subprocess.run([sys.executable, str(script), str(folder)], env=environment, check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, str(script), str(folder)], env=environment, check=True, timeout=PATIENCE_SECONDS
+    )
     lines = calls.read_text().splitlines()
     assert before < len(lines)
     # Only what the killed process had in hand, one batch at most, may be there twice.

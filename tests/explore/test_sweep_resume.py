@@ -7,12 +7,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from processes import PATIENCE_SECONDS, below, is_running, wait_until
 from sweep_files import small
 
 from accel_sim import sweep
@@ -49,32 +49,6 @@ def rows_by_run(folder: Path) -> Counter[int]:
         return Counter(run for (run,) in connection.execute("select run from points"))
 
 
-def children(pid: int) -> list[int]:
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid:
-            found.append(int(stat.parent.name))
-    return found
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_until(condition, seconds: float = 300.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.01)
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> bytes:
     """Return the table of the long sweep when nothing disturbs it."""
@@ -103,11 +77,11 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path, whole, workers):
             return False
 
     wait_until(some_are_done)
-    below = children(process.pid)
+    started = below(process.pid)
     process.send_signal(signal.SIGKILL)
     process.wait()
     # Workers do not outlive the process they work for.
-    wait_until(lambda: not any(map(is_running, below)))
+    wait_until(lambda: not any(map(is_running, started)))
     first = rows_by_run(folder)[1]
     assert 10 < first < POINTS, "the sweep was over before it was killed"
 
@@ -233,7 +207,7 @@ def test_a_script_without_a_main_guard_is_told_so(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(f"import accel_sim\naccel_sim.sweep({small(tmp_path)!r}, workers=2)\n")
     done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
     )
     assert done.returncode == 1
     assert (
@@ -294,7 +268,7 @@ def test_ctrl_c_keeps_what_is_finished_and_ends_quietly(tmp_path, workers):
     wait_until(some_are_done)
     # As a terminal does: to the process and its workers alike.
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130, "the sweep was over before it was interrupted"
     assert "Traceback" not in err
     assert out == ""
