@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
+from accel_sim.config.identity import Same
 from accel_sim.mapping.attention_tiling import visible_keys
 from accel_sim.mapping.plan import OUTSIDE, Place, Segment, Source
 from accel_sim.workload.operators import Attention, Elementwise, Gemm, Softmax
@@ -14,9 +16,14 @@ def split_attention(segment: Segment) -> tuple[Segment, Segment, Segment]:
     """Return the three segments; every query meets every key that any query may see, masked or not.
 
     Query heads that share a KV head are rows of one product. The producers of the sources are kept; the
-    scores' producers are for the caller to connect, in order.
+    scores' producers are for the caller to connect, in order. The same segment gives the same three.
     """
-    op = segment.operator
+    return _split(Same(segment))
+
+
+@lru_cache(maxsize=1024)
+def _split(same: Same[Segment]) -> tuple[Segment, Segment, Segment]:
+    segment, op = same.value, same.value.operator
     assert isinstance(op, Attention)
     groups, share = op.batch * op.kv_heads, op.heads // op.kv_heads
     rows = share * op.query_length

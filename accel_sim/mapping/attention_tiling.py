@@ -213,8 +213,8 @@ def _candidates(
 
     capacities: bytes for tiles, and for partial sums.
     """
-    segment, op = same.value, same.value.operator
-    assert isinstance(op, Attention)
+    segment = same.value
+    assert isinstance(segment.operator, Attention)
     sizes, tiles, blocks = _cuts(same)
     g, queries, keys = sizes
     rows = queries * w.share
@@ -226,30 +226,46 @@ def _candidates(
     fits = (2 * score_bytes + 2 * output_bytes <= sum_bytes) & (2 * query_bytes + 2 * pair_bytes <= tile_bytes)
     if not fits.any():
         return None
-    g, queries, keys, rows = g[fits], queries[fits], keys[fits], rows[fits]
-    scores, values = tile_prices(w, unit, ports, g, rows, keys)
-    softmax = lanes.model.cycles(lanes.part.spec, ONLINE_SOFTMAX, g * rows * keys)
-    rescale = lanes.model.cycles(lanes.part.spec, ONLINE_RESCALE, g * rows * w.depth)
+    g, keys = g[fits], keys[fits]
+    product, vector = (
+        ticks[fits] for ticks in (_product_ticks(same, w, unit, ports), _lane_ticks(same, w, lanes))
+    )
     in_memory = [source.place is not Place.CHIP for source in segment.sources[:3]]
     tile_loads = keys * g * w.depth * (w.key * in_memory[1] + w.value * in_memory[2]) / 8
     once = sum(t.tensor.bytes for t, away in zip(segment.sources, in_memory, strict=False) if away)
     kv_bytes = sum(s.tensor.bytes for s, away in zip(segment.sources[1:3], in_memory[1:], strict=True) if away)
     stored = segment.output.bytes if segment.place is not Place.CHIP else 0
-    score, value = scores[0] * float(TICKS_PER_CYCLE), values[0] * float(TICKS_PER_CYCLE)
-    vector = (softmax + rescale) * float(TICKS_PER_CYCLE)
     turns = w.groups // g
     tiles, blocks = turns * tiles[fits], turns * blocks[fits]
-    resident = keys >= visible_keys(op)
+    resident = keys >= visible_keys(segment.operator)
     return _Candidates(
-        sizes=np.stack((g, queries, keys)),
+        sizes=sizes[:, fits],
         tiles=tiles,
         tile_loads=tile_loads,
         moved=once + stored + np.where(resident, 0.0, tiles * tile_loads - kv_bytes),
-        products=score + value,
+        products=product,
         # A block's first scores and last weights have nothing to overlap with.
-        chain=(tiles - blocks) * np.maximum(score + value, vector) + blocks * (score + vector + value),
+        chain=(tiles - blocks) * np.maximum(product, vector) + blocks * (product + vector),
         waiting=np.maximum(1, tile_bytes // pair_bytes[fits] - 1),
     )
+
+
+@lru_cache(maxsize=1024)
+def _product_ticks(same: Same[Segment], w: Widths, unit: UnitKey, ports: tuple[int, int]) -> np.ndarray:
+    """Return float64[t], ticks of a tile's score and value products, of all sizes to try."""
+    g, queries, keys = _cuts(same)[0]
+    scores, values = tile_prices(w, unit, ports, g, queries * w.share, keys)
+    return (scores[0] + values[0]) * float(TICKS_PER_CYCLE)
+
+
+@lru_cache(maxsize=1024)
+def _lane_ticks(same: Same[Segment], w: Widths, lanes: LanesKey) -> np.ndarray:
+    """Return float64[t], ticks of a tile's softmax and of rescaling its outputs, of all sizes to try."""
+    g, queries, keys = _cuts(same)[0]
+    results = g * queries * w.share
+    softmax = lanes.model.cycles(lanes.part.spec, ONLINE_SOFTMAX, results * keys)
+    rescale = lanes.model.cycles(lanes.part.spec, ONLINE_RESCALE, results * w.depth)
+    return (softmax + rescale) * float(TICKS_PER_CYCLE)
 
 
 @lru_cache(maxsize=128)

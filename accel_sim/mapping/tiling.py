@@ -25,12 +25,37 @@ from accel_sim.config.errors import RunError
 from accel_sim.hardware.component import GemmTiles
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine, UnitKey
 from accel_sim.mapping.tile_sizes import candidate_sizes, group_sizes
-from accel_sim.mapping.tiling_kernels import choose, distinct_tiles, feed, fitting_tiles, price_orders
+from accel_sim.mapping.tiling_kernels import (
+    all_tiles,
+    choose,
+    compute_ticks,
+    distinct_tiles,
+    feed,
+    price_orders,
+    total_times,
+)
 
 M, N, K = 0, 1, 2
 ORDERS = ((M, N, K), (N, M, K), (M, K, N), (N, K, M), (K, M, N), (K, N, M))
 _ORDERS = np.array(ORDERS, dtype=np.int64)
 TOLERANCE = 0.005
+
+
+def _stand_for_their_nests() -> np.ndarray:
+    """Return bool[8, 6]: of orders that differ only in loops of one trip, which stands for all.
+
+    It is the one that has those loops innermost. The first index says by its bits which of m, n, k have more.
+    """
+    several = [{axis for axis in (M, N, K) if mask >> axis & 1} for mask in range(8)]
+    return np.array(
+        [
+            [order == (*(a for a in order if a in s), *sorted({M, N, K} - s)) for order in ORDERS]
+            for s in several
+        ]
+    )
+
+
+_DISTINCT = _stand_for_their_nests()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,68 +142,90 @@ def search(product: Product, machine: Machine, tile_bytes: int) -> Found | None:
 
 
 def _search(product: Product, machine: Machine, tile_bytes: int) -> Found | None:
-    tried = _candidates(product, machine.matrix_key, machine.ports, tile_bytes, machine.accumulator_bytes)
-    if tried is None:
+    unit = machine.matrix_key
+    tried = _candidates(product, unit.model.granule(unit.spec))
+    room = np.array((tile_bytes, machine.accumulator_bytes), dtype=np.int64)
+    arguments = (*tried.figures, room, _slower(tried, machine), machine.rates, _ORDERS, _DISTINCT)
+    transfers, fills, energies = price_orders(*arguments)
+    rows = np.flatnonzero(transfers.min(axis=1) < np.inf)
+    if not rows.size:
         return None
-    slower = _slower(tried, machine)
-    arguments = (*tried.traffic, slower, *tried.bounds, machine.rates, _ORDERS, float(TICKS_PER_CYCLE))
-    times, energies = price_orders(*arguments)
+    ticks = _on_unit(product, unit, machine.ports).ticks(tried, rows)
+    times = total_times(rows, transfers, fills, ticks)
     row, order = choose(times, energies, tried.count, TOLERANCE)
-    if row < 0:
-        return None
     g, m, n, k = tried.sizes[:, row].tolist()
     return Found(Tiling(g, (m, n, k), ORDERS[order]), float(times[row, order]))
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """What a search needs of the candidates that fit; nothing here depends on the memory's rates.
+    """The sizes to try of a product; nothing here depends on buffers, rates or the unit's time.
 
     Attributes:
-        traffic, bounds: arguments of `price_orders` from `bounds` to `runs`, and from `in_memory` to `limits`.
+        figures: arguments of `price_orders` from `bounds` to `ratios`.
         pieces: (operand, place, bytes of a piece, bytes of a row) of the sizes that cut rows into pieces.
         places: of the longest axis.
         sizes: int64[4, t], of g, m, n, k.
         count: int64[t], how many tiles the product is cut into.
     """
 
-    traffic: tuple[Any, ...]
-    bounds: tuple[Any, ...]
+    figures: tuple[Any, ...]
     pieces: tuple[tuple[int, int, int, int], ...]
     places: int
     sizes: np.ndarray
     count: np.ndarray
 
 
-@lru_cache(maxsize=256)
-def _candidates(
-    product: Product, unit: UnitKey, ports: tuple[int, int], tile_bytes: int, sum_bytes: int
-) -> _Candidates | None:
-    """Return the candidates of which one tile fits, priced on the matrix unit; None if there are none."""
+@lru_cache(maxsize=512)
+def _candidates(product: Product, granule: tuple[int, int, int]) -> _Candidates:
     shape, bits, in_memory, ratios, totals = _figures(product)
-    limits = np.array([tile_bytes, sum_bytes], dtype=np.int64)
-    gs, ms, ns, ks = _axes(product, unit.model.granule(unit.spec))
-    sizes, places, tiles, overlaps, count = fitting_tiles(
-        shape, bits, in_memory, limits, *(np.array(axis, dtype=np.int64) for axis in (gs, ms, ns, ks))
-    )
-    if not count.size:
-        return None
-    slots, distinct = distinct_tiles(shape[1:], sizes)
-    g, m, n, k = distinct
-    tiles_of_unit = GemmTiles(g, m * product.row_scale, n, k * product.depth_scale)
-    cycles = interval_cycles(unit, ports, product.bits, tiles_of_unit)[0]
+    gs, ms, ns, ks = _axes(product, granule)
+    axes = [np.array(axis, dtype=np.int64) for axis in (gs, ms, ns, ks)]
+    sizes, places, tiles, overlaps, count = all_tiles(shape, bits, *axes)
     runs = np.zeros((3, max(len(ns), len(ks))), dtype=np.int64)
     pieces = _pieces(product, ns, ks)
     for operand, place, run, _ in pieces:
         runs[operand, place] = run
     return _Candidates(
-        traffic=(shape, sizes, slots, cycles, places, tiles, overlaps, totals, runs),
-        bounds=(in_memory, ratios, limits),
+        figures=(shape, sizes, places, tiles, overlaps, totals, runs, in_memory, ratios),
         pieces=pieces,
         places=runs.shape[1],
         sizes=sizes,
         count=count,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _OnUnit:
+    """What candidates take on a matrix unit, as far as searches have asked.
+
+    Attributes:
+        product, unit, ports: what is computed, and on what.
+        known: float64[t], ticks of all tiles of a candidate; NaN where nobody has asked. It is filled in place.
+    """
+
+    product: Product
+    unit: UnitKey
+    ports: tuple[int, int]
+    known: np.ndarray
+
+    def ticks(self, tried: _Candidates, rows: np.ndarray) -> np.ndarray:
+        """Return float64[r], ticks of some of the candidates."""
+        new = rows[np.isnan(self.known[rows])]
+        if new.size:
+            product, sizes = self.product, np.ascontiguousarray(tried.sizes[:, new])
+            shape = tried.figures[0]
+            slots, (g, m, n, k) = distinct_tiles(shape[1:], sizes)
+            tiles = GemmTiles(g, m * product.row_scale, n, k * product.depth_scale)
+            cycles = interval_cycles(self.unit, self.ports, product.bits, tiles)[0]
+            self.known[new] = compute_ticks(shape, sizes, slots, cycles, float(TICKS_PER_CYCLE))
+        return self.known[rows]
+
+
+@lru_cache(maxsize=2048)
+def _on_unit(product: Product, unit: UnitKey, ports: tuple[int, int]) -> _OnUnit:
+    tried = _candidates(product, unit.model.granule(unit.spec))
+    return _OnUnit(product, unit, ports, np.full(tried.count.size, np.nan))
 
 
 @lru_cache(maxsize=1024)

@@ -1,4 +1,4 @@
-"""Kernels of the tiling search: candidates that fit, the tiles to price, the price of every order, the choice.
+"""Kernels of the tiling search: all candidates, what they move and compute in every order, the choice.
 
 Axes 0, 1 and 2 are m, n and k. A *variant* of a tile says by its bits which of them are at their last tile.
 """
@@ -15,28 +15,25 @@ ROW_SCALE, DEPTH_SCALE, IMAGE_ROWS, ROW_STRIDE, ROW_REACH, INPUT_ROWS, LEFT_ROW_
 
 @njit(cache=True)
 def left_rows(shape: np.ndarray, m: int) -> int:
-    """Input rows that a tile of m units covers, halo included; shape as for `fitting_tiles`."""
+    """Input rows that a tile of m units covers, halo included; shape as for `all_tiles`."""
     if m > shape[IMAGE_ROWS]:
         return (m + shape[IMAGE_ROWS] - 1) // shape[IMAGE_ROWS] * shape[INPUT_ROWS]
     return min((m - 1) * shape[ROW_STRIDE] + shape[ROW_REACH], shape[INPUT_ROWS])
 
 
 @njit(cache=True)
-def fitting_tiles(
+def all_tiles(
     shape: np.ndarray,
     bits: np.ndarray,
-    in_memory: np.ndarray,
-    limits: np.ndarray,
     gs: np.ndarray,
     ms: np.ndarray,
     ns: np.ndarray,
     ks: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The candidates of which one tile of each operand fits, g outermost.
+    """Every combination of sizes, g outermost.
 
     shape: int64[11] of the product: GROUPS ... LEFT_ROW_ELEMENTS. bits: float64[3] of an element of left,
-    right, sum. in_memory: bool[3] for left, right, output. limits: int64[2] bytes for tiles, for partial sums.
-    gs, ms, ns, ks: int64[...], sizes along each axis.
+    right, sum. gs, ms, ns, ks: int64[...], sizes along each axis.
 
     Returns sizes int64[4, t] of g, m, n, k; places int64[2, t], where in ns and in ks a size stands; tiles
     float64[3, t], bytes of left, right and sum tiles, rounded up for each group; overlaps float64[t], left rows
@@ -50,7 +47,7 @@ def fitting_tiles(
     count = np.empty(most, np.int64)
     images = (shape[ROWS] + shape[IMAGE_ROWS] - 1) // shape[IMAGE_ROWS]
     whole = max(1, images * shape[INPUT_ROWS])
-    used = 0
+    at = 0
     for g in gs:
         for m in ms:
             covered = left_rows(shape, m)
@@ -59,27 +56,18 @@ def fitting_tiles(
             for j in range(len(ns)):
                 n = ns[j]
                 n_trips = (shape[COLUMNS] + n - 1) // n
-                sums = g * np.ceil(m * shape[ROW_SCALE] * n * bits[2] / 8)
                 for i in range(len(ks)):
                     k = ks[i]
-                    left = g * np.ceil(covered * shape[LEFT_ROW_ELEMENTS] * k * bits[0] / 8)
-                    right = g * np.ceil(k * shape[DEPTH_SCALE] * n * bits[1] / 8)
-                    if left * in_memory[0] + right * in_memory[1] > limits[0] or sums > limits[1]:
-                        continue
-                    sizes[0, used], sizes[1, used], sizes[2, used], sizes[3, used] = g, m, n, k
-                    places[0, used], places[1, used] = j, i
-                    tiles[0, used], tiles[1, used], tiles[2, used] = left, right, sums
-                    overlaps[used] = max(rows / whole, 1.0)
+                    sizes[0, at], sizes[1, at], sizes[2, at], sizes[3, at] = g, m, n, k
+                    places[0, at], places[1, at] = j, i
+                    tiles[0, at] = g * np.ceil(covered * shape[LEFT_ROW_ELEMENTS] * k * bits[0] / 8)
+                    tiles[1, at] = g * np.ceil(k * shape[DEPTH_SCALE] * n * bits[1] / 8)
+                    tiles[2, at] = g * np.ceil(m * shape[ROW_SCALE] * n * bits[2] / 8)
+                    overlaps[at] = max(rows / whole, 1.0)
                     k_trips = (shape[DEPTH] + k - 1) // k
-                    count[used] = shape[GROUPS] // g * m_trips * n_trips * k_trips
-                    used += 1
-    return (
-        np.ascontiguousarray(sizes[:, :used]),
-        np.ascontiguousarray(places[:, :used]),
-        np.ascontiguousarray(tiles[:, :used]),
-        overlaps[:used].copy(),
-        count[:used].copy(),
-    )
+                    count[at] = shape[GROUPS] // g * m_trips * n_trips * k_trips
+                    at += 1
+    return sizes, places, tiles, overlaps, count
 
 
 @njit(cache=True)
@@ -116,84 +104,96 @@ def distinct_tiles(bounds: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarr
 
 
 @njit(cache=True)
+def compute_ticks(
+    bounds: np.ndarray, sizes: np.ndarray, slots: np.ndarray, interval: np.ndarray, ticks_per_cycle: float
+) -> np.ndarray:
+    """float64[t], ticks that the matrix unit takes for all tiles of each candidate.
+
+    bounds: int64[4 or more], beginning with g, m, n, k. sizes: int64[4, t]. slots: int64[t, 8], the tile that
+    each variant is; interval: int64[p], cycles of each tile.
+    """
+    count = sizes.shape[1]
+    ticks = np.empty(count)
+    trips = np.empty(3, np.int64)
+    for i in range(count):
+        for axis in range(3):
+            trips[axis] = (bounds[axis + 1] + sizes[axis + 1, i] - 1) // sizes[axis + 1, i]
+        cycles = 0.0
+        for v in range(8):
+            weight = 1.0
+            for axis in range(3):
+                weight *= 1.0 if v >> axis & 1 else trips[axis] - 1.0
+            cycles += weight * interval[slots[i, v]]
+        ticks[i] = cycles * (bounds[0] // sizes[0, i]) * ticks_per_cycle
+    return ticks
+
+
+@njit(cache=True)
 def price_orders(
     bounds: np.ndarray,
     sizes: np.ndarray,
-    slots: np.ndarray,
-    interval: np.ndarray,
     places: np.ndarray,
     tiles: np.ndarray,
     overlaps: np.ndarray,
     totals: np.ndarray,
     runs: np.ndarray,
-    slower: np.ndarray,
     in_memory: np.ndarray,
     ratios: np.ndarray,
     limits: np.ndarray,
+    slower: np.ndarray,
     rates: np.ndarray,
     orders: np.ndarray,
-    ticks_per_cycle: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Estimated time and energy of every candidate in every order.
+    distinct: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What every candidate takes in every order, the matrix unit aside.
 
-    bounds: int64[4 or more], beginning with g, m, n, k. sizes: int64[4, t]. slots: int64[t, 8], the tile that
-    each variant is; interval: int64[p], cycles of each tile. places: int64[2, t], where a size of n and of k
-    stands along its axis. tiles: float64[3, t] bytes of left, right, sum tiles. overlaps: float64[t], left
-    rows loaded over those touched. totals: float64[3] bytes of left, right, output. runs: int64[3, a], bytes
-    of a row of a left, right and output tile by the place of its size; slower: float64[3, a], time of their
-    transfers in such pieces over that of streams.
-    in_memory: bool[3] for left, right, output. ratios: float64[2], output and epilogue bytes by sum byte.
-    limits: int64[2] bytes for tiles, for partial sums. rates: float64[4], ticks per byte of memory and its
-    latency in ticks, joules per byte of memory and of scratchpad. orders: int64[6, 3].
+    bounds: int64[4 or more], beginning with g, m, n, k. sizes: int64[4, t]. places: int64[2, t], where a size
+    of n and of k stands along its axis. tiles: float64[3, t] bytes of left, right, sum tiles. overlaps:
+    float64[t], left rows loaded over those touched. totals: float64[3] bytes of left, right, output. runs:
+    int64[3, a], bytes of a row of a left, right and output tile by the place of its size. in_memory: bool[3]
+    for left, right, output. ratios: float64[2], output and epilogue bytes by sum byte. limits: int64[2] bytes
+    for tiles, for partial sums. slower: float64[3, a], time of transfers in pieces of `runs` over that of
+    streams. rates: float64[4], ticks per byte of memory and its latency in ticks, joules per byte of memory and
+    of scratchpad. orders: int64[6, 3]. distinct: bool[8, 6], whether an order is the one that stands for its
+    nest, by which (bits 0, 1, 2) of m, n, k have more than one trip.
 
-    Returns (times, energies), float64[t, 6]; times are in ticks, infinite where the order does not fit or
-    another order stands for it.
+    Returns (transfers, fills, energies), float64[t, 6]: ticks that the memory is busy, ticks before and after
+    the unit works, and joules; all infinite where the order does not fit or another stands for it.
     """
     count = sizes.shape[1]
-    times = np.full((count, 6), np.inf)
+    transfers = np.full((count, 6), np.inf)
+    fills = np.full((count, 6), np.inf)
     energies = np.full((count, 6), np.inf)
+    depth_of = np.empty((6, 3), np.int64)
+    for o in range(6):
+        for level in range(3):
+            depth_of[o, orders[o, level]] = level
     trips = np.empty(3, np.int64)
-    depth_of = np.empty(3, np.int64)
     for i in range(count):
         groups = bounds[0] // sizes[0, i]
+        several = 0
         for axis in range(3):
             trips[axis] = (bounds[axis + 1] + sizes[axis + 1, i] - 1) // sizes[axis + 1, i]
-        compute = 0.0
-        for v in range(8):
-            weight = 1.0
-            for axis in range(3):
-                weight *= 1.0 if v >> axis & 1 else trips[axis] - 1.0
-            compute += weight * interval[slots[i, v]]
-        compute *= groups * ticks_per_cycle
+            several |= (trips[axis] > 1) << axis
+        inner_m, inner_n, inner_k = trips[0] > 1, trips[1] > 1, trips[2] > 1
         # A tile of one row, or of whole rows, is moved as a stream.
         results = tiles[2, i] * ratios[0]
         left_stretch = slower[0, places[1, i]] if tiles[0, i] > runs[0, places[1, i]] else 1.0
         right_stretch = slower[1, places[1, i]] if tiles[1, i] > runs[1, places[1, i]] else 1.0
         output_stretch = slower[2, places[0, i]] if results > runs[2, places[0, i]] else 1.0
         for o in range(6):
-            for level in range(3):
-                depth_of[orders[o, level]] = level
-            # Orders that differ only in loops of one trip are the same nest; one of them stands for all.
-            twin = False
-            for axis in range(3):
-                for other in range(3):
-                    before = trips[other] > 1 or (other < axis and trips[other] == 1)
-                    if trips[axis] == 1 and other != axis and before and depth_of[other] > depth_of[axis]:
-                        twin = True
-            if twin:
+            if not distinct[several, o]:
                 continue
-            inner_m = trips[0] > 1
-            inner_n = trips[1] > 1
-            inner_k = trips[2] > 1
+            depth_m, depth_n, depth_k = depth_of[o, 0], depth_of[o, 1], depth_of[o, 2]
             # The left operand (m, k) is loaded anew for every n when a loop that indexes it runs inside n's.
-            left_again = (inner_m and depth_of[0] > depth_of[1]) or (inner_k and depth_of[2] > depth_of[1])
-            right_again = (inner_n and depth_of[1] > depth_of[0]) or (inner_k and depth_of[2] > depth_of[0])
+            left_again = (inner_m and depth_m > depth_n) or (inner_k and depth_k > depth_n)
+            right_again = (inner_n and depth_n > depth_m) or (inner_k and depth_k > depth_m)
             left_passes = trips[1] if left_again else 1
             right_passes = trips[0] if right_again else 1
             region = tiles[2, i]
             regions = groups * trips[0] * trips[1]
             for axis in range(2):
-                if inner_k and depth_of[axis] > depth_of[2]:
+                if inner_k and depth_of[o, axis] > depth_k:
                     region *= bounds[axis + 1] / sizes[axis + 1, i]
                     regions //= trips[axis]
             if region * min(2, regions) > limits[1]:
@@ -209,12 +209,12 @@ def price_orders(
             if held > limits[0]:
                 continue
             # A region with whole rows is stored as a stream.
-            store_stretch = 1.0 if inner_k and depth_of[1] > depth_of[2] else output_stretch
+            store_stretch = 1.0 if inner_k and depth_n > depth_k else output_stretch
             moved = totals[2] / max(ratios[0], 1e-12) * ratios[1]
             slowed = 0.0
             if in_memory[0]:
                 # Overlap of neighbouring tiles is loaded again unless m's tiles follow one another directly.
-                overlap = overlaps[i] if inner_k and depth_of[2] > depth_of[0] else 1.0
+                overlap = overlaps[i] if inner_k and depth_k > depth_m else 1.0
                 moved += totals[0] * left_passes * overlap
                 slowed += totals[0] * left_passes * overlap * (left_stretch - 1)
             if in_memory[1]:
@@ -231,11 +231,26 @@ def price_orders(
                 fill += tiles[1, i] * rates[0] * right_stretch
             if in_memory[2]:
                 fill += region * ratios[0] * rates[0] * store_stretch
-            times[i, o] = max(compute, (moved + slowed) * rates[0]) + fill
+            transfers[i, o] = (moved + slowed) * rates[0]
+            fills[i, o] = fill
             energies[i, o] = (
                 moved * rates[2] + (loaded + totals[0] * trips[1] + totals[1] * trips[0]) * rates[3]
             )
-    return times, energies
+    return transfers, fills, energies
+
+
+@njit(cache=True)
+def total_times(rows: np.ndarray, transfers: np.ndarray, fills: np.ndarray, compute: np.ndarray) -> np.ndarray:
+    """float64[t, 6], ticks of every candidate in every order; infinite where it does not fit.
+
+    rows: int64[r], candidates that fit; compute: float64[r], their ticks on the matrix unit. transfers, fills:
+    float64[t, 6], as of `price_orders`.
+    """
+    times = np.full(transfers.shape, np.inf)
+    for r in range(len(rows)):
+        for o in range(6):
+            times[rows[r], o] = max(compute[r], transfers[rows[r], o]) + fills[rows[r], o]
+    return times
 
 
 @njit(cache=True)

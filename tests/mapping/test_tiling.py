@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from small_graphs import conv, gemm, graph, run
 
 from accel_sim.hardware.component import GemmTiles
+from accel_sim.mapping import tiling
 from accel_sim.mapping.machine import TICKS_PER_CYCLE, Machine, resolve
 from accel_sim.mapping.plan import plan_blocks
 from accel_sim.mapping.products import product_of
@@ -258,3 +259,36 @@ def test_the_simulated_time_of_the_chosen_tiling_is_close_to_the_best_of_all_til
         legal = [t for t in candidates(p, machine) if priced(p, t, machine, machine.tile_bytes) < np.inf]
         best = min(ticks(tiling) for tiling in legal)
         assert ticks(search(p, machine, machine.tile_bytes).tiling) <= 1.15 * best, (m, n, k, bandwidth)
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from((512, 2048, 8192, 65536)), st.sampled_from((512, 1024, 8192))),
+        min_size=2,
+        max_size=6,
+    ),
+    st.sampled_from((("weight_stationary", "double_buffered"), ("output_stationary", "pipelined"))),
+)
+def test_what_a_search_finds_does_not_depend_on_what_was_searched_before(buffers, array):
+    flow = dict(zip(("npu.dataflow", "npu.schedule"), array, strict=True))
+    p = product(gemm(40, 72, 96), small_chip(flow))
+
+    def find(scratchpad: int, accumulator: int):
+        changed = {"scratchpad.capacity": f"{scratchpad} B", "accumulator.capacity": f"{accumulator} B"}
+        machine = resolve(small_chip(flow | changed))
+        return search(p, machine, machine.tile_bytes)
+
+    one_after_the_other = [find(*sizes) for sizes in buffers]
+    for sizes, found in zip(buffers, one_after_the_other, strict=True):
+        tiling._candidates.cache_clear()
+        tiling._on_unit.cache_clear()
+        assert find(*sizes) == found
+
+
+def test_of_orders_that_are_the_same_nest_one_stands_for_all():
+    for mask in range(8):
+        several = [axis for axis in range(3) if mask >> axis & 1]
+        nests = [tuple(axis for axis in order if axis in several) for order in ORDERS]
+        standing = [nest for nest, stands in zip(nests, tiling._DISTINCT[mask], strict=True) if stands]
+        assert sorted(standing) == sorted(set(nests))
