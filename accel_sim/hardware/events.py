@@ -12,6 +12,9 @@ EVENTS = (
     "executed_macs",  # multiply-accumulates performed, those a mask throws away included
     "matrix_macs",  # those of them that the matrix unit performs, and not the banks of a memory
     "pe_cycles",  # cycles x MACs a cycle for which tiles hold the units: executed_macs plus idle PEs
+    "scratchpad_stall_cycles",  # cycles for which tiles hold the matrix unit and wait for this buffer's ports
+    "accumulator_stall_cycles",
+    "vector_stall_cycles",  # for which the vector unit is held and waits for the scratchpad's ports
     "memory_read_bytes",
     "memory_write_bytes",
     "memory_read_bursts",  # of a memory whose commands are known, as are the next three

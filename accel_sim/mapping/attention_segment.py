@@ -34,15 +34,14 @@ from accel_sim.mapping.machine import UnitKey
 from accel_sim.mapping.plan import Place, Segment
 from accel_sim.mapping.products import to_bytes
 from accel_sim.mapping.streams import Charges, Streams, Wait, cycles_to_ticks, vector_charges
+from accel_sim.mapping.tiling import FEED_EVENTS
 from accel_sim.workload.operators import Attention
 
 _EVENTS = (
     "executed_macs",
     "matrix_macs",
     "pe_cycles",
-    "scratchpad_read_bytes",
-    "accumulator_read_bytes",
-    "accumulator_write_bytes",
+    *FEED_EVENTS,
 )
 
 
@@ -155,16 +154,16 @@ def _products(
     macs = [heads * rows * size * w.depth for size in keys]
     peak = unit.model.peak_macs_per_cycle(unit.spec)
     tiles = []
-    for interval, result, accesses in prices:
+    for interval, result, fed in prices:
         cycles = interval.tolist()
-        events = [macs, macs, [round(c * peak) for c in cycles], *accesses.tolist()]
+        counts = (macs, macs, [round(c * peak) for c in cycles], *fed.tolist())
+        events = {name: both for name, both in zip(_EVENTS, counts, strict=True) if any(both)}
         ticks = [cycles_to_ticks(c) for c in cycles]
         delay = [cycles_to_ticks(c) for c in (result - interval).tolist()]
         full, last = (
-            _TileProduct(ticks[v], delay[v], {name: e[v] for name, e in zip(_EVENTS, events, strict=True)})
-            for v in (0, 1)
+            _TileProduct(ticks[v], delay[v], {name: both[v] for name, both in events.items()}) for v in (0, 1)
         )
-        by_variant = {name: e * (VARIANTS // 2) for name, e in zip(_EVENTS, events, strict=True)}
+        by_variant = {name: both * (VARIANTS // 2) for name, both in events.items()}
         either = _TileProduct(ticks * (VARIANTS // 2), delay * (VARIANTS // 2), by_variant)
         tiles.append(_Tiles(full, last, either))
     return tiles[0], tiles[1]

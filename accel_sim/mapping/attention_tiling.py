@@ -141,7 +141,7 @@ def _widths(same: Same[Segment], sum_bits: int) -> Widths:
 def tile_prices(
     w: Widths, unit: UnitKey, ports: tuple[int, int], heads: np.ndarray, rows: np.ndarray, keys: np.ndarray
 ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
-    """Return (interval, result, accesses) of the score product and of the value product of tiles."""
+    """Return (interval, result, events) of the score product and of the value product of tiles."""
     depth = np.full_like(keys, w.depth)
     scores = interval_cycles(unit, ports, (w.query, w.key, w.sums), GemmTiles(heads, rows, keys, depth))
     values = interval_cycles(unit, ports, (w.query, w.value, w.sums), GemmTiles(heads, rows, depth, keys))

@@ -17,7 +17,7 @@ from accel_sim.mapping.machine import UnitKey
 from accel_sim.mapping.plan import Place, Segment
 from accel_sim.mapping.products import Nest
 from accel_sim.mapping.streams import Charges, Streams, Wait, cycles_to_ticks, vector_charges
-from accel_sim.mapping.tiling import M, Product, interval_cycles
+from accel_sim.mapping.tiling import FEED_EVENTS, M, Product, interval_cycles
 from accel_sim.workload.operators import Conv2d, Elementwise
 
 
@@ -232,16 +232,14 @@ def _tile_amounts(
     g = np.full(VARIANTS, groups)
     m, n, k = np.ascontiguousarray(np.array(sizes, dtype=np.int64).T)
     tiles = GemmTiles(g, m * p.row_scale, n, k * p.depth_scale)
-    interval, result, accesses = interval_cycles(unit, ports, p.bits, tiles)
+    interval, result, events = interval_cycles(unit, ports, p.bits, tiles)
     peak = unit.model.peak_macs_per_cycle(unit.spec)
     macs = (tiles.g * tiles.m * n * tiles.k).tolist()
     charges = {
         "executed_macs": macs,
         "matrix_macs": macs,
         "pe_cycles": [round(cycles * peak) for cycles in interval.tolist()],
-        "scratchpad_read_bytes": accesses[0].tolist(),
-        "accumulator_read_bytes": accesses[1].tolist(),
-        "accumulator_write_bytes": accesses[2].tolist(),
+        **{name: counts for name, counts in zip(FEED_EVENTS, events.tolist(), strict=True) if any(counts)},
     }
     ticks = [cycles_to_ticks(cycles) for cycles in interval.tolist()]
     return ticks, [cycles_to_ticks(cycles) for cycles in (result - interval).tolist()], charges

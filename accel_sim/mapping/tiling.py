@@ -259,6 +259,14 @@ def _axes(product: Product, granule: tuple[int, int, int]) -> tuple[Sequence[int
 
 
 LEFT, RIGHT, OUTPUT = range(3)
+# What a tile on the matrix unit counts at the buffers that feed it.
+FEED_EVENTS = (
+    "scratchpad_read_bytes",
+    "accumulator_read_bytes",
+    "accumulator_write_bytes",
+    "scratchpad_stall_cycles",
+    "accumulator_stall_cycles",
+)
 
 
 def _pieces(product: Product, ns: Sequence[int], ks: Sequence[int]) -> tuple[tuple[int, int, int, int], ...]:
@@ -318,7 +326,7 @@ def interval_cycles(
     Returns:
         interval: int64[t], cycles until the next tile can start: of the unit, or of the ports that feed it.
         result: int64[t], cycles until the last result can be read.
-        accesses: int64[3, t], bytes read from the scratchpad, read from and written to the accumulators.
+        events: int64[5, t], how many of each of FEED_EVENTS a tile counts.
     """
     price = unit.model.price(unit.spec, tiles)
     words = (price.a_reads, price.b_reads, price.partial_reads, price.partial_writes)

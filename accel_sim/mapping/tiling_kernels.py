@@ -291,7 +291,7 @@ def feed(
     bits: tuple[float, float, float],
     ports: tuple[int, int],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What tiles cost with the ports that feed them: (interval, result, accesses) as `interval_cycles` returns.
+    """What tiles cost with the ports that feed them: (interval, result, events) as `interval_cycles` returns.
 
     interval, result: int64[t], cycles on the unit alone. a_reads, b_reads, partial_reads, partial_writes:
     int64[t], words. bits: of an element of left, right, sum. ports: bytes a cycle of the scratchpad, and of the
@@ -299,13 +299,14 @@ def feed(
     """
     held = np.empty(len(interval), np.int64)
     ready = np.empty(len(interval), np.int64)
-    accesses = np.empty((3, len(interval)), np.int64)
+    events = np.zeros((5, len(interval)), np.int64)
     for i in range(len(interval)):
         reads = np.int64(np.ceil((a_reads[i] * bits[0] + b_reads[i] * bits[1]) / 8))
         sum_reads = np.int64(np.ceil(partial_reads[i] * bits[2] / 8))
         sum_writes = np.int64(np.ceil(partial_writes[i] * bits[2] / 8))
-        port_cycles = max(-(-reads // ports[0]), -(-max(sum_reads, sum_writes) // ports[1]))
-        stall = max(port_cycles - interval[i], 0)
+        operand_cycles, sum_cycles = -(-reads // ports[0]), -(-max(sum_reads, sum_writes) // ports[1])
+        stall = max(operand_cycles - interval[i], sum_cycles - interval[i], 0)
         held[i], ready[i] = interval[i] + stall, result[i] + stall
-        accesses[0, i], accesses[1, i], accesses[2, i] = reads, sum_reads, sum_writes
-    return held, ready, accesses
+        events[0, i], events[1, i], events[2, i] = reads, sum_reads, sum_writes
+        events[3 if operand_cycles > sum_cycles else 4, i] = stall
+    return held, ready, events

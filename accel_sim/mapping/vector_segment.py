@@ -195,7 +195,7 @@ def write_vector_segment(
         stream,
         streams.vector_unit if work.row.passes else -1,
         [cycles_to_ticks(c) for c in _cycles(same, machine.lanes_key, port_bytes, sizes, parts)],
-        _charges(same, sizes, parts),
+        _charges(same, machine.lanes_key, port_bytes, sizes, parts),
         waits=[(ready, 1)] if loads else [],
         posts=[*(release if stays or once else ()), *(() if stays else ((done, 1),))],
         loops=(depth, -1, -1),
@@ -254,11 +254,16 @@ def _cycles(
 
 
 @lru_cache(maxsize=4096)
-def _charges(same: Same[Segment], sizes: tuple[int, ...], parts: int) -> Charges:
+def _charges(
+    same: Same[Segment], lanes: LanesKey | None, port_bytes: int, sizes: tuple[int, ...], parts: int
+) -> Charges:
     """Return the events of tiles of so many rows, or parts of them."""
     work = _work(same)
+    held = _cycles(same, lanes, port_bytes, sizes, parts)
+    stalls = [a - b for a, b in zip(held, lane_cycles(lanes, work.passes(sizes, parts)), strict=True)]
     return {
         **vector_charges(work.passes(sizes, parts)),
+        **({"vector_stall_cycles": stalls} if any(stalls) else {}),
         "scratchpad_read_bytes": [work.read_bytes(size) // parts for size in sizes],
         "scratchpad_write_bytes": [work.share(work.stored, size) // parts for size in sizes],
     }

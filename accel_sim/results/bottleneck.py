@@ -15,6 +15,8 @@ LIMITS = (COMPUTE, BANDWIDTH, MAPPING, LATENCY, OVERHEAD, HIDDEN)
 _EXPLAINS = 0.6
 # A matrix unit that is held by tiles but computes less than this part of its peak is lost to the mapping.
 _FULL = 0.5
+# A unit that waits for the ports of its buffers for this part of the time that it is held is limited by them.
+_STALLED = 0.25
 # Masked MACs and traffic beyond the compulsory are mentioned from these parts of the whole on.
 _MASKED = 0.1
 _AVOIDABLE = 1 / 3
@@ -44,8 +46,9 @@ def limit(record: OperatorRecord, design: Design) -> Limit:
     """Return what limits an operator: compute, bandwidth of a memory or link, mapping loss, latency, launches.
 
     The resource that is busy for the largest part of the operator's time limits it. If none is busy for 60 % of
-    it, the operator waits: for latencies, for operators before it, or for tiles to fill and drain. A matrix
-    unit that limits but has most of its PEs idle is lost to the mapping.
+    it, the operator waits: for latencies, for operators before it, or for tiles to fill and drain. A unit that
+    limits but itself waits for the ports of a buffer is limited by the buffer's bandwidth; a matrix unit that
+    has most of its PEs idle for another reason is lost to the mapping.
     """
     if record.latency_s <= 0:
         return Limit(HIDDEN, None, "hidden behind other operators")
@@ -58,9 +61,10 @@ def limit(record: OperatorRecord, design: Design) -> Limit:
     if share < _EXPLAINS:
         return Limit(LATENCY, None, f"latency: the busiest unit, {name}, works {share:.0%} of the time")
     if design.matrix is not None and name == design.matrix.name:
-        return _of_matrix_unit(record, name)
+        return _of_matrix_unit(record, design, name)
     if design.vector is not None and name == design.vector.name:
-        return Limit(COMPUTE, name, f"compute of {name}")
+        stalled = _stalled(record, design, name, "vector_stall_cycles")
+        return _of_ports(design.scratchpad.name, name, stalled) or Limit(COMPUTE, name, f"compute of {name}")
     if name == design.memory.name and _computes_in_banks(record, design):
         return _of_banks(record, name)
     return _of_channel(record, name, memory=name == design.memory.name)
@@ -97,7 +101,29 @@ def _of_machine(record: OperatorRecord, name: str) -> Limit:
     )
 
 
-def _of_matrix_unit(record: OperatorRecord, name: str) -> Limit:
+def _stalled(record: OperatorRecord, design: Design, name: str, event: str) -> float:
+    """Return the part of the time a unit is held for which it waits."""
+    return float(record.events[EVENT_INDEX[event]]) / (record.busy_s[name] * design.clock_hz)
+
+
+def _of_ports(buffer: str, name: str, stalled: float) -> Limit | None:
+    """Return that a buffer limits a unit, if it does."""
+    if stalled < _STALLED:
+        return None
+    return Limit(
+        BANDWIDTH, buffer, f"bandwidth of {buffer}: {name} waits for its ports {stalled:.0%} of the time"
+    )
+
+
+def _of_matrix_unit(record: OperatorRecord, design: Design, name: str) -> Limit:
+    operands, sums = (
+        _stalled(record, design, name, event)
+        for event in ("scratchpad_stall_cycles", "accumulator_stall_cycles")
+    )
+    accumulator = design.accumulator or design.scratchpad
+    stalled, buffer = max((operands, design.scratchpad.name), (sums, accumulator.name))
+    if of_ports := _of_ports(buffer, name, stalled):
+        return of_ports
     executed, held = (float(record.events[EVENT_INDEX[event]]) for event in ("executed_macs", "pe_cycles"))
     filled = executed / held if held else 0.0
     if filled < _FULL:

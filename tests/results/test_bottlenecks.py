@@ -101,6 +101,22 @@ def test_the_words_of_every_limit(chip: Design) -> None:
             record(npu=0.9, macs=49, executed_macs=49, pe_cycles=100),
             "mapping loss: tiles hold npu but fill 49% of its PEs",
         ),
+        (
+            record(npu=0.9, macs=49, executed_macs=49, pe_cycles=100, accumulator_stall_cycles=0.45 * 1.05e9),
+            "bandwidth of accumulator: npu waits for its ports 50% of the time",
+        ),
+        (
+            record(npu=0.9, macs=69, executed_macs=69, pe_cycles=100, scratchpad_stall_cycles=0.27 * 1.05e9),
+            "bandwidth of scratchpad: npu waits for its ports 30% of the time",
+        ),
+        (
+            record(npu=0.9, macs=90, executed_macs=90, pe_cycles=100, scratchpad_stall_cycles=0.09 * 1.05e9),
+            "compute of npu (90% of its PEs filled)",
+        ),
+        (
+            record(vector=0.8, vector_stall_cycles=0.4 * 1.05e9),
+            "bandwidth of scratchpad: vector waits for its ports 50% of the time",
+        ),
         (record(dram=0.9, memory_read_bytes=100, compulsory_bytes=90), "bandwidth of dram"),
         (
             record(dram=0.9, memory_read_bytes=100, memory_write_bytes=100, compulsory_bytes=50),
