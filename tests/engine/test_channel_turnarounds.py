@@ -19,7 +19,7 @@ MIXES = ((1, 0.5), (64, 0.5), (256, 0.5), (64, 0.125))
 
 
 def over_parts(name: str, reads_at_once: int, share: float) -> float:
-    """Return the time of a stream of reads and one of writes that alternate, over that of one after the other."""
+    """Return the time of streams of reads and of writes that alternate, over that of one after the other."""
     preset = load_preset(name)
     size = preset.preset.burst_bytes
     writes_at_once = max(1, round(reads_at_once * share / (1 - share)))
@@ -40,7 +40,9 @@ def over_parts(name: str, reads_at_once: int, share: float) -> float:
 
 def table() -> dict[str, list[float]]:
     lines = PAGE.read_text(encoding="utf-8").partition("**Mixed traffic.**")[2].splitlines()
-    cells = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `")]
+    cells = [
+        [cell.strip(" `") for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `")
+    ]
     return {name: [float(figure) for figure in figures] for name, *figures in cells}
 
 
