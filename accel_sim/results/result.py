@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accel_sim.hardware.design import Design
-from accel_sim.hardware.events import EVENT_INDEX, EVENTS, event_costs
+from accel_sim.hardware.events import EVENT_INDEX, EVENTS, event_costs, event_energies_j
 from accel_sim.results.record import OperatorRecord
 from accel_sim.workload import Workload
 
@@ -95,10 +95,11 @@ class Result:
     @cached_property
     def events(self) -> np.ndarray:
         """float64[len(EVENTS)], what was counted in all."""
-        total = np.zeros(len(EVENTS))
-        for stage in self.stages:
-            for record in stage.records:
-                total += stage.weight * record.events
+        counted = [(stage.weight, record.events) for stage in self.stages for record in stage.records]
+        if not counted:
+            return np.zeros(len(EVENTS))
+        weights, events = zip(*counted, strict=True)
+        total: np.ndarray = (np.array(weights)[:, np.newaxis] * np.array(events)).sum(axis=0)
         return total
 
     def event(self, name: str) -> float:
@@ -107,7 +108,7 @@ class Result:
 
     @cached_property
     def _event_energies_j(self) -> np.ndarray:
-        return np.array([cost.energy_j for cost in event_costs(self.design)])
+        return np.array(event_energies_j(self.design))
 
     @property
     def memory_bytes(self) -> float:
