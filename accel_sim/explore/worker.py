@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from multiprocessing.connection import wait
 from typing import Any, Protocol
 
@@ -65,7 +66,16 @@ class Simulator:
 
     def _metrics(self, point: Point) -> Mapping[str, float]:
         design = build_design(self.designs[point.design], point.overrides)
-        return simulate(design, point.workload, fidelity=self.fidelity).metrics()
+        return simulate(design, _one_of(point.workload), fidelity=self.fidelity).metrics()
+
+
+@lru_cache(maxsize=64)
+def _one_of(workload: Workload) -> Workload:
+    """Return one object for all workloads that are equal.
+
+    Every batch brings copies of its own, but what is remembered of a workload is remembered of an object.
+    """
+    return workload
 
 
 def outcome_of(key: str, metrics_of: Callable[[], Mapping[str, float]]) -> Outcome:
