@@ -222,7 +222,7 @@ def _busy_by_tag(timeline: Timeline, tags: int) -> np.ndarray:
 
 
 def _closed(elapsed_s: Sequence[float], latency_s: float) -> list[float]:
-    """Return the operators' times; the last has what comes after the last marked result: tokens on their way."""
+    """Return the operators' times; the last also has what comes after all results: tokens on their way."""
     rest = latency_s - sum(elapsed_s)
     return [*elapsed_s[:-1], *(last + rest for last in elapsed_s[-1:])]
 
