@@ -95,11 +95,10 @@ class Result:
     @cached_property
     def events(self) -> np.ndarray:
         """float64[len(EVENTS)], what was counted in all."""
-        counted = [(stage.weight, record.events) for stage in self.stages for record in stage.records]
-        if not counted:
-            return np.zeros(len(EVENTS))
-        weights, events = zip(*counted, strict=True)
-        total: np.ndarray = (np.array(weights)[:, np.newaxis] * np.array(events)).sum(axis=0)
+        total = np.zeros(len(EVENTS))
+        for stage in self.stages:
+            for record in stage.records:
+                total += stage.weight * record.events
         return total
 
     def event(self, name: str) -> float:
