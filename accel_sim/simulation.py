@@ -191,53 +191,61 @@ def _tile_stage(machine: Machine, fold: bool, graph: Graph, name: str) -> Stage:
     compiled = compile_graph(graph, machine)
     timeline = execute(compiled.builder, len(compiled.mapped), fold=fold)
     tick_s = 1 / (machine.design.clock_hz * TICKS_PER_CYCLE)
+    latency_s = timeline.total_ticks * tick_s
+    names = timeline.resource_names
+    busy_s = (_busy_by_tag(timeline, len(compiled.mapped)) * tick_s).tolist()
+    elapsed_s = (timeline.elapsed_ticks[: len(compiled.mapped)] * tick_s).tolist()
     events = compiled.events(timeline.executions).astype(np.float64)
-    busy_s = _busy_by_tag(timeline, len(compiled.mapped)) * tick_s
-    elapsed_s = (timeline.elapsed_ticks * tick_s).tolist()
-    rows = zip(compiled.mapped, elapsed_s, busy_s.tolist(), events, strict=False)
-    records = tuple(
-        _record(mapped, latency_s, dict(zip(timeline.resource_names, busy, strict=True)), counts, machine)
-        for mapped, latency_s, busy, counts in rows
-    )
+    rows = zip(compiled.mapped, _closed(elapsed_s, latency_s), busy_s, events, strict=True)
     return Stage(
         name=name,
         weight=1.0,
-        latency_s=timeline.total_ticks * tick_s,
-        records=_close(records, timeline.total_ticks * tick_s),
+        latency_s=latency_s,
+        records=tuple(
+            _record(mapped, own_s, {name: s for name, s in zip(names, busy, strict=True) if s}, counts, machine)
+            for mapped, own_s, busy, counts in rows
+        ),
         intervals=lambda: trace(compiled.builder, len(compiled.mapped)),
-        tasks=np.stack((timeline.task_tag, timeline.task_resource), axis=1),
-        resources=tuple(timeline.resource_names),
-        streams=tuple(stream.name for stream in compiled.builder.streams),
+        tasks=np.array((timeline.task_tag, timeline.task_resource)).T,
+        resources=names,
         tick_s=tick_s,
+        streams=tuple(stream.name for stream in compiled.builder.streams),
     )
 
 
 def _busy_by_tag(timeline: Timeline, tags: int) -> np.ndarray:
-    busy = np.zeros((tags, len(timeline.resource_names)), dtype=np.int64)
-    holds = timeline.task_resource >= 0
-    np.add.at(busy, (timeline.task_tag[holds], timeline.task_resource[holds]), timeline.busy_ticks[holds])
-    return busy
+    """Return int64[tag, resource], the ticks for which each operator held each resource."""
+    # Tasks without a resource, -1, count in a last column of their own.
+    busy = np.zeros((tags, len(timeline.resource_names) + 1), dtype=np.int64)
+    np.add.at(busy, (timeline.task_tag, timeline.task_resource), timeline.busy_ticks)
+    return busy[:, :-1]
+
+
+def _closed(elapsed_s: Sequence[float], latency_s: float) -> list[float]:
+    """Return the operators' times; the last also has what comes after all results: tokens on their way."""
+    rest = latency_s - sum(elapsed_s)
+    return [*elapsed_s[:-1], *(last + rest for last in elapsed_s[-1:])]
 
 
 def _record(
     mapped: Mapped, latency_s: float, busy_s: dict[str, float], events: np.ndarray, machine: Machine
 ) -> OperatorRecord:
-    repeat, segment = mapped.block.repeat, mapped.segment
+    block, segment = mapped.block, mapped.segment
     either = tuple(has_kernel(op, machine) for op in segment.operators) if machine.pim else ()
     stays = in_banks(segment.operator, machine)
     dense, compulsory = _least(Same(segment), machine.link is not None, stays, either)
     return OperatorRecord(
         name=segment.operator.name,
-        fused=tuple(op.name for op in segment.epilogue),
+        fused=tuple([op.name for op in segment.epilogue]),
         kind=type(segment.operator).__name__,
-        block=mapped.block.name,
-        repeat=repeat,
-        macs=dense * repeat,
+        block=block.name,
+        repeat=block.repeat,
+        macs=dense * block.repeat,
         latency_s=latency_s,
-        busy_s={name: seconds for name, seconds in busy_s.items() if seconds},
+        busy_s=busy_s,
         events=events,
         tiling=mapped.describe(),
-        compulsory_bytes=compulsory * repeat,
+        compulsory_bytes=compulsory * block.repeat,
     )
 
 
@@ -253,12 +261,6 @@ def _least(segment: Same[Segment], linked: bool, stays: bool, either: tuple[bool
     if either:
         moved = [0 if free else count for free, count in zip(either, moved, strict=True)]
     return sum(macs(op) for op in segment.value.operators), sum(moved)
-
-
-def _close(records: Sequence[OperatorRecord], latency_s: float) -> tuple[OperatorRecord, ...]:
-    """Give the time after the last marked result (tokens on their way) to the last operator."""
-    rest = latency_s - sum(record.latency_s for record in records)
-    return (*records[:-1], replace(records[-1], latency_s=records[-1].latency_s + rest)) if records else ()
 
 
 def _roofline_stage(machine: Machine, graph: Graph, name: str) -> Stage:

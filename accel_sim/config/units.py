@@ -58,13 +58,12 @@ def parse_quantity(value: object, dimension: str) -> float:
         ValueError: not a finite number, or a unit of another dimension; the text lists what is allowed.
     """
     units = UNITS[dimension]
-    example = next(unit for unit in units if unit)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"must be a number of {dimension}, such as '4 {example}'")
+        raise _no_quantity(dimension)
     if isinstance(value, str):
         match = _QUANTITY.match(value)
         if match is None:
-            raise ValueError(f"must be a number of {dimension}, such as '4 {example}'")
+            raise _no_quantity(dimension)
         unit = match[2]
         if unit is not None and unit not in units:
             raise ValueError(f"unit '{unit}' is not one of {dimension} (allowed: {', '.join(units)})")
@@ -74,6 +73,11 @@ def parse_quantity(value: object, dimension: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"must be a finite number of {dimension}")
     return number
+
+
+def _no_quantity(dimension: str) -> ValueError:
+    example = next(unit for unit in UNITS[dimension] if unit)
+    return ValueError(f"must be a number of {dimension}, such as '4 {example}'")
 
 
 def _quantity(dimension: str) -> tuple[Dimension, BeforeValidator]:

@@ -55,7 +55,11 @@ _PAYERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     **{f"vector_{name}": ("vector", (name,)) for name in PRIMITIVES},
     "machine_busy_s": ("machine", ("busy_s",)),
 }
-_PAYERS_IN_ORDER = tuple(_PAYERS.get(event, ("", ())) for event in EVENTS)
+# The same by role: the number of each event with its charges.
+_CHARGES: Mapping[str, tuple[tuple[int, tuple[str, ...]], ...]] = {
+    role: tuple((EVENT_INDEX[event], charges) for event, (own, charges) in _PAYERS.items() if own == role)
+    for role, _ in _PAYERS.values()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +79,38 @@ _UNPAID = EventCost(None, 0.0, ())
 
 def event_costs(design: Design) -> tuple[EventCost, ...]:
     """Return the cost of each of EVENTS. Without a buffer for partial sums the scratchpad pays for them."""
-    scratchpad = None if design.machine else design.scratchpad
-    payers: dict[str, Component | None] = {
-        "": None,
-        "matrix": design.matrix,
-        "vector": design.vector,
-        "memory": design.memory,
-        "link": design.link,
-        "scratchpad": scratchpad,
-        "accumulator": design.accumulator or scratchpad,
-        "machine": design.machine,
-    }
-    costs = []
-    for role, charges in _PAYERS_IN_ORDER:
-        component = payers[role]
-        if component is None:
-            costs.append(_UNPAID)
-        else:
-            energies_j = design.costs[component.name].energy_j
-            energy_j = sum([energies_j.get(charge, 0.0) for charge in charges])
-            costs.append(EventCost(component.name, energy_j, charges))
+    costs = [_UNPAID] * len(EVENTS)
+    for role, component in _payers(design):
+        for index, charges in _CHARGES[role]:
+            energy_j = _energy_j(design.costs[component.name].energy_j, charges)
+            costs[index] = EventCost(component.name, energy_j, charges)
     return tuple(costs)
+
+
+def event_energies_j(design: Design) -> list[float]:
+    """Return the energy of one of each of EVENTS; see `event_costs`."""
+    energies_j = [0.0] * len(EVENTS)
+    for role, component in _payers(design):
+        own = design.costs[component.name].energy_j
+        for index, charges in _CHARGES[role]:
+            energies_j[index] = _energy_j(own, charges)
+    return energies_j
+
+
+def _payers(design: Design) -> list[tuple[str, Component]]:
+    """Return the roles that a design has, with the components that play them."""
+    scratchpad = None if design.machine else design.scratchpad
+    payers = (
+        ("matrix", design.matrix),
+        ("vector", design.vector),
+        ("memory", design.memory),
+        ("link", design.link),
+        ("scratchpad", scratchpad),
+        ("accumulator", design.accumulator or scratchpad),
+        ("machine", design.machine),
+    )
+    return [(role, component) for role, component in payers if component is not None]
+
+
+def _energy_j(energies_j: Mapping[str, float], charges: tuple[str, ...]) -> float:
+    return sum([energies_j.get(charge, 0.0) for charge in charges])

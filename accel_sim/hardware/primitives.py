@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-PRIMITIVES = ("add", "multiply", "max", "exp", "rsqrt", "divide")
+from accel_sim.technology.arithmetic import Operation
+
+PRIMITIVES: tuple[Operation, ...] = ("add", "multiply", "max", "exp", "rsqrt", "divide")
 
 # Operations for each output element.
 _SIGMOID = {"exp": 1, "add": 1, "divide": 1}

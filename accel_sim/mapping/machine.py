@@ -33,6 +33,9 @@ TICKS_PER_CYCLE = 1024
 # Bytes and ticks beyond this would leave int64 within a few operations.
 LARGEST_AMOUNT = 2**61
 
+Slowdown = Callable[[int, int, bool], float]
+TrafficOf = Callable[[Int64Array, Int64Array, Int64Array, Booleans], Traffic]
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:
@@ -54,9 +57,9 @@ class Channel:
     ticks_per_byte: float
     latency_ticks: int
     quantum_ticks: int
-    slowdown: Callable[[int, int, bool], float] | None = None
+    slowdown: Slowdown | None = None
     block_ticks: Callable[[int, int, int, bool], int] | None = None
-    traffic: Callable[[Int64Array, Int64Array, Int64Array, Booleans], Traffic] | None = None
+    traffic: TrafficOf | None = None
 
     def ticks(self, count: int, run: int, stride: int, write: bool) -> int:
         """Return the service time of a transfer of `count` bytes in pieces of `run` ones, `stride` apart."""
@@ -199,18 +202,18 @@ def resolve(design: Design, *, commands: bool = False) -> Machine:
     )
     # Arriving data is written through the scratchpad's write ports, so they bound every channel.
     slowest = TICKS_PER_CYCLE / _attribute(scratchpad, "write_bytes_per_cycle")
-    costs = design.costs
+    costs, channels = design.costs, _channels(design)
     return Machine(
         design=design,
         matrix=design.matrix,
         vector=design.vector,
-        memory=_memory(design, slowest, commands),
+        memory=_memory(design, channels, slowest, commands),
         link=_channel(design, design.link, slowest) if design.link else None,
         tile_bytes=capacity if accumulator else capacity - sums,
         accumulator_bytes=sums,
         scratchpad_read_bytes_per_cycle=_attribute(scratchpad, "read_bytes_per_cycle"),
         accumulator_bytes_per_cycle=_attribute(accumulator or scratchpad, "write_bytes_per_cycle"),
-        memory_j_per_byte=_streaming_j_per_byte(costs[design.memory.name].energy_j, design),
+        memory_j_per_byte=_streaming_j_per_byte(costs[design.memory.name].energy_j, channels),
         scratchpad_j_per_byte=_energy(costs[design.scratchpad.name].energy_j),
         pim=_pim(design),
     )
@@ -232,9 +235,8 @@ def _energy(events: Mapping[str, float]) -> float:
     return events.get("read_bytes", 0.0)
 
 
-def _streaming_j_per_byte(events: Mapping[str, float], design: Design) -> float:
+def _streaming_j_per_byte(events: Mapping[str, float], channels: Channels | None) -> float:
     """Return the energy of reading a byte of many from the memory, whatever the fidelity."""
-    channels = _channels(design)
     if channels is None:
         return _energy(events)
     stream = patterns(channels.preset, False)[-1]
@@ -260,15 +262,15 @@ def _slowdown(memory: Part, run: int, stride: int, write: bool) -> float:
     return model.slowdown(memory.spec, run, stride, write)
 
 
-def _memory(design: Design, slowest_ticks_per_byte: float, commands: bool) -> Channel:
+def _memory(design: Design, known: Channels | None, slowest_ticks_per_byte: float, commands: bool) -> Channel:
     """Return the memory's channel, with what its access patterns or its commands take."""
     component = design.memory
     model, spec = component.kind.model, component.spec
     assert isinstance(model, MemoryModel)
-    channel = _channel(design, component, slowest_ticks_per_byte)
-    known = _channels(design)
-    channel = replace(
-        channel,
+    channel = _channel(
+        design,
+        component,
+        slowest_ticks_per_byte,
         slowdown=partial(_slowdown, component.part),
         traffic=partial(pattern_traffic, known) if known else None,
     )
@@ -292,7 +294,13 @@ def _memory(design: Design, slowest_ticks_per_byte: float, commands: bool) -> Ch
     return replace(channel, block_ticks=block_ticks, traffic=partial(block_traffic, channels))
 
 
-def _channel(design: Design, component: Component, slowest_ticks_per_byte: float) -> Channel:
+def _channel(
+    design: Design,
+    component: Component,
+    slowest_ticks_per_byte: float,
+    slowdown: Slowdown | None = None,
+    traffic: TrafficOf | None = None,
+) -> Channel:
     model = component.kind.model
     assert isinstance(model, ChannelModel)
     ticks_per_s = design.clock_hz * TICKS_PER_CYCLE
@@ -304,4 +312,5 @@ def _channel(design: Design, component: Component, slowest_ticks_per_byte: float
             f"{design.document.place((component.name,))}: {component.name}: is too slow to count in cycles of "
             f"a clock of {format_si(design.clock_hz, 'Hz')}; change its bandwidth, its latency or the clock"
         )
-    return Channel(component.name, ticks_per_byte, math.ceil(latency_ticks), math.ceil(quantum_ticks))
+    ticks = math.ceil(latency_ticks), math.ceil(quantum_ticks)
+    return Channel(component.name, ticks_per_byte, *ticks, slowdown=slowdown, traffic=traffic)

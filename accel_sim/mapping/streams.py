@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -151,16 +152,18 @@ class Streams:
         if self.machine.memory.traffic is None or not self.transfers:
             return
         tasks, tags, writes, counts, runs, strides = zip(*self.transfers, strict=True)
-        alike = np.array(strides)[:, np.newaxis], np.array(writes)[:, np.newaxis]
-        asked = self.machine.memory.traffic(np.array(counts), np.array(runs), *alike)
-        self.charges += [
-            (task, tag, BURSTS[write]) for task, tag, write in zip(tasks, tags, writes, strict=True)
-        ]
-        self.charged += asked.bursts.ravel().tolist()
+        asked = self.machine.memory.traffic(
+            np.array(counts).ravel(),
+            np.array(runs).ravel(),
+            np.repeat(strides, VARIANTS),
+            np.repeat(writes, VARIANTS),
+        )
+        self.charges += zip(tasks, tags, (BURSTS[write] for write in writes), strict=True)
+        self.charged += asked.bursts.tolist()
         for event, joules in ((ACTIVATE, asked.activate_j), (OPEN, asked.open_j)):
             if joules.any():
-                self.charges += [(task, tag, event) for task, tag in zip(tasks, tags, strict=True)]
-                self.charged += np.rint(joules * 1e12).astype(np.int64).ravel().tolist()
+                self.charges += zip(tasks, tags, repeat(event, len(tasks)), strict=True)
+                self.charged += np.rint(joules * 1e12).astype(np.int64).tolist()
 
     def _service_ticks(self, place: Place, write: bool, count: Amount, run: Amount, stride: int) -> Amount:
         """Return for how long a transfer holds its channel, by variant unless they are alike."""

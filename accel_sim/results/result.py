@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accel_sim.hardware.design import Design
-from accel_sim.hardware.events import EVENT_INDEX, EVENTS, event_costs
+from accel_sim.hardware.events import EVENT_INDEX, EVENTS, event_costs, event_energies_j
 from accel_sim.results.record import OperatorRecord
 from accel_sim.workload import Workload
 
@@ -107,7 +107,7 @@ class Result:
 
     @cached_property
     def _event_energies_j(self) -> np.ndarray:
-        return np.array([cost.energy_j for cost in event_costs(self.design)])
+        return np.array(event_energies_j(self.design))
 
     @property
     def memory_bytes(self) -> float:

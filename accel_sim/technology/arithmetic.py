@@ -8,7 +8,7 @@ a prediction, and `accel-sim validate arithmetic` sets all of them beside what i
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal, get_args
 
 from accel_sim.config.errors import did_you_mean
@@ -19,14 +19,13 @@ from accel_sim.technology.circuits.floating import significand_bits
 from accel_sim.technology.circuits.functions import ITERATIONS, iterate, product, total
 from accel_sim.technology.circuits.integer import Carry
 from accel_sim.technology.cost import Cost, weakest
-from accel_sim.technology.pricing import built_for, price
+from accel_sim.technology.pricing import built_for, built_in, price, stages_for
 from accel_sim.workload.formats import NumberFormat
 
 Operation = Literal["add", "multiply", "max", "exp", "rsqrt", "divide", "register"]
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 
 
-@lru_cache(maxsize=4096)
 def operation(
     kind: Operation,
     fmt: NumberFormat,
@@ -46,7 +45,15 @@ def operation(
     Raises:
         ValueError: an unknown kind, or a node, supply or activity that is not covered.
     """
-    circuit = operation_circuit(kind, fmt, node_nm, voltage_v, clock_hz)
+    stages = _operation_stages(kind, fmt, node_nm, voltage_v, clock_hz)
+    return _operation(kind, fmt, stages, node_nm, voltage_v, activity)
+
+
+@lru_cache(maxsize=4096)
+def _operation(
+    kind: Operation, fmt: NumberFormat, stages: int, node_nm: float, voltage_v: float | None, activity: float
+) -> Cost:
+    circuit = built_in(stages, fmt.bits, partial(_unit, kind, fmt))
     cost = price(circuit, node_nm, voltage_v, activity)
     if kind in ITERATIONS:
         source = f"{cost.source}; {ITERATIONS[kind].method}"
@@ -54,7 +61,6 @@ def operation(
     return cost
 
 
-@lru_cache(maxsize=4096)
 def multiply_accumulate(
     a: NumberFormat,
     b: NumberFormat,
@@ -72,7 +78,21 @@ def multiply_accumulate(
     Raises:
         ValueError: a node, supply or activity that is not covered.
     """
-    circuit = multiply_accumulate_circuit(a, b, accumulator, node_nm, voltage_v, clock_hz)
+    stages = stages_for(clock_hz, node_nm, voltage_v, partial(_fused, a, b, accumulator))
+    return _multiply_accumulate(a, b, accumulator, stages, node_nm, voltage_v, activity)
+
+
+@lru_cache(maxsize=4096)
+def _multiply_accumulate(
+    a: NumberFormat,
+    b: NumberFormat,
+    accumulator: NumberFormat,
+    stages: int,
+    node_nm: float,
+    voltage_v: float | None,
+    activity: float,
+) -> Cost:
+    circuit = built_in(stages, accumulator.bits, partial(_fused, a, b, accumulator))
     return price(circuit, node_nm, voltage_v, activity)
 
 
@@ -80,21 +100,8 @@ def operation_circuit(
     kind: Operation, fmt: NumberFormat, node_nm: float, voltage_v: float | None, clock_hz: float | None
 ) -> Circuit:
     """Return the cells of the unit that `operation` prices."""
-    if kind == "register":
-        return blocks.register(fmt.bits)
-    if kind not in OPERATIONS:
-        raise ValueError(f"unknown operation '{kind}'{did_you_mean(kind, OPERATIONS)}")
-
-    def build(carry: Carry) -> Circuit:
-        if kind == "add":
-            return total(fmt, carry)
-        if kind == "multiply":
-            return product(fmt, carry)
-        if kind == "max":
-            return integer.maximum(fmt.bits)
-        return iterate(kind, fmt, carry)
-
-    return built_for(clock_hz, node_nm, voltage_v, fmt.bits, build)
+    stages = _operation_stages(kind, fmt, node_nm, voltage_v, clock_hz)
+    return built_in(stages, fmt.bits, partial(_unit, kind, fmt))
 
 
 def multiply_accumulate_circuit(
@@ -106,11 +113,32 @@ def multiply_accumulate_circuit(
     clock_hz: float | None,
 ) -> Circuit:
     """Return the cells of the unit that `multiply_accumulate` prices."""
-    return built_for(
-        clock_hz, node_nm, voltage_v, accumulator.bits, lambda carry: _fused(a, b, accumulator, carry)
-    )
+    return built_for(clock_hz, node_nm, voltage_v, accumulator.bits, partial(_fused, a, b, accumulator))
 
 
+def _operation_stages(
+    kind: Operation, fmt: NumberFormat, node_nm: float, voltage_v: float | None, clock_hz: float | None
+) -> int:
+    # A register is fast enough for every clock.
+    return 0 if kind == "register" else stages_for(clock_hz, node_nm, voltage_v, partial(_unit, kind, fmt))
+
+
+@lru_cache(maxsize=1024)
+def _unit(kind: Operation, fmt: NumberFormat, carry: Carry) -> Circuit:
+    if kind == "register":
+        return blocks.register(fmt.bits)
+    if kind == "add":
+        return total(fmt, carry)
+    if kind == "multiply":
+        return product(fmt, carry)
+    if kind == "max":
+        return integer.maximum(fmt.bits)
+    if kind in ITERATIONS:
+        return iterate(kind, fmt, carry)
+    raise ValueError(f"unknown operation '{kind}'{did_you_mean(kind, OPERATIONS)}")
+
+
+@lru_cache(maxsize=1024)
 def _fused(a: NumberFormat, b: NumberFormat, accumulator: NumberFormat, carry: Carry) -> Circuit:
     floats = "float" in (a.kind, b.kind)
     signed = "int" in (a.kind, b.kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from accel_sim.config.errors import did_you_mean
 from accel_sim.technology.cost import Certainty
@@ -130,11 +130,16 @@ def wire_energy_j_per_byte_mm(node_nm: float, voltage_v: float | None = None) ->
 
 
 def _find(table: str, column: str, name: str) -> dict[str, str]:
-    rows = {row[column]: row for row in read_table(table)}
+    rows = _rows(table, column)
     if name not in rows:
         kind = "DRAM standard" if table == "dram" else "link"
         raise ValueError(f"unknown {kind} '{name}'{did_you_mean(name, rows)}")
     return rows[name]
+
+
+@cache
+def _rows(table: str, column: str) -> dict[str, dict[str, str]]:
+    return {row[column]: row for row in read_table(table)}
 
 
 def _per_byte(row: dict[str, str]) -> float:

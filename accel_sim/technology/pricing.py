@@ -75,14 +75,28 @@ def built_for(
     Raises:
         ValueError: a clock that is not above 0, a node or supply outside what `node_factors` covers.
     """
-    slow = build("ripple")
+    return built_in(stages_for(clock_hz, node_nm, voltage_v, build), result_bits, build)
+
+
+def stages_for(
+    clock_hz: float | None, node_nm: float, voltage_v: float | None, build: Callable[[Carry], Circuit]
+) -> int:
+    """Return the pipeline stages of the smallest form of a unit; 0 where ripple adders are fast enough.
+
+    All that a clock changes of a unit is this number. Arguments and errors are those of `built_for`.
+    """
     if clock_hz is None:
-        return slow
+        return 0
     check_positive(clock_hz=clock_hz)
     # A flip-flop before or behind the logic takes its part of the period.
     available_fo4 = 1 / clock_hz / node_factors(node_nm, voltage_v).fo4_s - cell("flip_flop").depth_fo4
-    if slow.depth_fo4 <= available_fo4:
-        return slow
-    fast = build("prefix")
-    stages = math.ceil(fast.depth_fo4 / max(available_fo4, 1.0))
-    return fast + register((stages - 1) * _ROWS_AT_A_CUT * result_bits)
+    if build("ripple").depth_fo4 <= available_fo4:
+        return 0
+    return math.ceil(build("prefix").depth_fo4 / max(available_fo4, 1.0))
+
+
+def built_in(stages: int, result_bits: int, build: Callable[[Carry], Circuit]) -> Circuit:
+    """Return a unit in the form that `stages_for` has found."""
+    if not stages:
+        return build("ripple")
+    return build("prefix") + register((stages - 1) * _ROWS_AT_A_CUT * result_bits)

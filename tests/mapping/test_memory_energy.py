@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from accel_sim.engine.channel_run import run_channel
 from accel_sim.hardware.design import load_design
 from accel_sim.hardware.dram import all_presets, energy, load_preset
 from accel_sim.hardware.dram.energy import charges, pattern_traffic, transfer_bursts
-from accel_sim.hardware.dram.patterns import Channels
+from accel_sim.hardware.dram.patterns import Channels, grid
 from accel_sim.mapping import memory_blocks
 from accel_sim.mapping.memory_blocks import block_clocks, block_traffic
 from accel_sim.simulation import simulate
@@ -73,6 +74,67 @@ def test_the_table_and_the_commands_move_the_same_bursts_and_open_about_as_many_
     assert min(coarse.activate_j, coarse.open_j, fine.activate_j, fine.open_j) >= 0
     if size:
         assert traffic_j(preset, coarse, write) == pytest.approx(traffic_j(preset, fine, write), rel=0.25)
+
+
+def run_j(preset, bursts, spread, write):
+    """Joules of activates and of open rows for one run, each linear in length and in spread."""
+    cells = grid(preset, write)
+    edges = [cells[i : i + 2] for i in range(len(cells) - 1) if cells[i][-1].run_bursts <= bursts]
+    lines = edges[-1]
+    length = lines[0][-1].run_bursts
+    column = max(i for i in range(len(cells[0]) - 1) if 2**i <= spread)
+    down, across = bursts / length - 1, spread / 2**column - 1
+    weights = {(0, 0): (1 - down) * (1 - across), (0, 1): (1 - down) * across}
+    weights |= {(1, 0): down * (1 - across), (1, 1): down * across}
+    total = np.zeros(2)
+    for (line, place), weight in weights.items():
+        cell = lines[line][column + place]
+        joules = np.array((cell.activate_j_per_byte, cell.open_j_per_byte))
+        total += weight * joules * lines[line][-1].run_bursts * cell.burst_bytes
+    return total
+
+
+def transfer_j(channels, bursts, run_bursts, spread, write):
+    """The same for a transfer over all channels: as many runs as a channel has in it, for each channel."""
+    preset, cells = channels.preset, grid(channels.preset, write)
+    length = min(max(run_bursts / channels.count, 1), cells[-1][-1].run_bursts)
+    spread = min(max(spread, 1), 2 ** (len(cells[0]) - 1))
+    slower = charges(preset).peak_bytes_per_s / channels.bandwidth_bytes_per_s
+    return bursts / length * run_j(preset, length, spread, write) * (1, slower)
+
+
+@TRANSFERS
+@given(
+    st.sampled_from(PRESETS),
+    st.sampled_from((1, 3, 32)),
+    st.floats(1e9, 64e9),
+    st.lists(
+        st.tuples(
+            st.integers(0, 1 << 40),
+            st.one_of(st.integers(1, 1 << 24), st.sampled_from([2**i for i in range(30)])),
+            st.one_of(st.just(0), st.integers(1, 1 << 30), st.sampled_from([2**i for i in range(30)])),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=20,
+    ),
+)
+def test_transfers_are_priced_as_the_table_says_one_by_one(preset, count, bandwidth, transfers):
+    channels, burst = Channels(preset, count, bandwidth), load_preset(preset).preset.burst_bytes
+    traffic = pattern_traffic(channels, *map(np.array, zip(*transfers, strict=True)))
+    for i, (size, run, stride, write) in enumerate(transfers):
+        piece = size if 0 < stride <= run else min(size, run)
+        run_bursts = math.ceil(max(piece, 1) / burst)
+        whole, rest = divmod(size, max(piece, 1))
+        bursts = whole * run_bursts + math.ceil(rest / burst)
+        if stride and piece < size:
+            spread = stride / (run_bursts * burst)
+            in_one = transfer_j(channels, bursts, bursts, math.inf, write)
+            joules = np.maximum(transfer_j(channels, bursts, run_bursts, spread, write), in_one)
+        else:
+            joules = transfer_j(channels, bursts, run_bursts, math.inf, write)
+        assert traffic.bursts[i] == bursts
+        assert (traffic.activate_j[i], traffic.open_j[i]) == pytest.approx(joules, rel=1e-9, abs=1e-30)
 
 
 @TRANSFERS

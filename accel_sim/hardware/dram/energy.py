@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_sim.hardware.dram.patterns import Channels, grid, patterns
+from accel_sim.hardware.dram.patterns import Channels, burst_bytes, grid
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -106,48 +106,25 @@ def pattern_traffic(
 
     Args:
         channels: of the memory.
-        count: int64[...] bytes of each transfer.
-        run: int64[...] contiguous bytes of each of its pieces.
-        stride: int64[...] bytes from the start of one piece to that of the next; 0 for random places.
-        write: bool[...] whether each writes.
+        count: int64[n] bytes of each transfer.
+        run: int64[n] contiguous bytes of each of its pieces.
+        stride: int64[n] bytes from the start of one piece to that of the next; 0 for random places.
+        write: bool[n] whether each writes.
     """
-    burst = patterns(channels.preset, False)[0].burst_bytes
-    count, run, stride, write = np.broadcast_arrays(count, contiguous_bytes(count, run, stride), stride, write)
-    bursts = transfer_bursts(burst, count, run)
-    run_bursts = -(-run // burst)
-    spread = np.where((stride > 0) & (run < count), stride / (run_bursts * burst), np.inf)
-    prices = _prices(channels, bursts, run_bursts, spread, write)
-    strided = np.isfinite(spread)
-    if strided.any():
-        in_one = _prices(channels, bursts, bursts, np.full(bursts.shape, np.inf), write)
-        prices = np.where(strided, np.maximum(prices, in_one), prices)
-    return Traffic(bursts, prices[0], prices[1])
+    # The kernel is compiled where it is used.
+    from accel_sim.hardware.dram.energy_kernels import price_transfers
 
-
-def _prices(
-    channels: Channels, bursts: Integers, run_bursts: Integers, spread: Floats, write: Booleans
-) -> Floats:
-    """Return float64[2, ...] joules of activates and of open rows for bursts in runs over all channels."""
-    table = _run_energies(channels.preset)
-    lengths, spreads = table.shape[2:]
-    length = np.clip(run_bursts / channels.count, 1.0, 2.0 ** (lengths - 1))
-    row, down = _between(length, lengths)
-    column, across = _between(np.clip(spread, 1.0, 2.0 ** (spreads - 1)), spreads)
-    place = write.astype(np.int64)
-    above, below = (
-        (1 - across) * table[:, place, line, column] + across * table[:, place, line, column + 1]
-        for line in (row, row + 1)
+    bursts, joules = price_transfers(
+        count,
+        run,
+        stride,
+        write,
+        burst_bytes(channels.preset),
+        channels.count,
+        charges(channels.preset).peak_bytes_per_s / channels.bandwidth_bytes_per_s,
+        _run_energies(channels.preset),
     )
-    slower = charges(channels.preset).peak_bytes_per_s / channels.bandwidth_bytes_per_s
-    scale = np.array((1.0, slower)).reshape(2, *(1 for _ in bursts.shape))
-    return scale * (bursts / length) * ((1 - down) * above + down * below)
-
-
-def _between(value: Floats, count: int) -> tuple[Integers, Floats]:
-    """Return where values are among `count` powers of two: the one below, and the share of the way from it."""
-    index = np.minimum(np.log2(value).astype(np.int64), count - 2)
-    below = np.exp2(index)
-    return index, value / below - 1
+    return Traffic(bursts, joules[0], joules[1])
 
 
 @cache
