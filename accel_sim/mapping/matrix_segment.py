@@ -131,22 +131,23 @@ def _last_row(op: Conv2d, outputs: int) -> int:
 
 
 def _nested(
-    stream: Stream, nest: Nest, depth: int, body: Callable[[int], None], after: Callable[[int], None]
+    stream: Stream,
+    nest: Nest,
+    depth: int,
+    body: Callable[[int], None],
+    after: Callable[[int], None],
+    level: int = 0,
 ) -> None:
     """Call body(level) inside the first `level` loops of a nest, for levels 0 to `depth`, then after(level).
 
     `after` runs at the end of each iteration of the level's innermost loop, once the deeper loops are over.
     """
-
-    def visit(level: int) -> None:
-        body(level)
-        if level < depth:
-            stream.loop(nest.loops[level][1])
-            visit(level + 1)
-            stream.end()
-        after(level)
-
-    visit(0)
+    body(level)
+    if level < depth:
+        stream.loop(nest.loops[level][1])
+        _nested(stream, nest, depth, body, after, level + 1)
+        stream.end()
+    after(level)
 
 
 def _nothing(level: int) -> None:
