@@ -75,11 +75,12 @@ def execute(builder: ProgramBuilder, tags: int, *, fold: bool = True, step_limit
     memory = machine_memory.lay_out(program, levels, starts, tags)
     code = machine.run(memory.m, fold, np.empty((0, 4), dtype=np.int64), step_limit)
     _raise_unless(code == machine.FINISHED, code, builder, program, memory)
+    # Copies, as views would keep all of the memory.
     return Timeline(
         total_ticks=int(memory.m[machine.NOW]),
-        executions=memory.executions,
-        busy_ticks=memory.busy,
-        elapsed_ticks=memory.elapsed,
+        executions=memory.executions.copy(),
+        busy_ticks=memory.busy.copy(),
+        elapsed_ticks=memory.elapsed.copy(),
         task_tag=program.task[:, TAG],
         task_resource=program.task[:, RESOURCE],
         resource_names=tuple(builder.resource_names),
