@@ -63,6 +63,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 INFINITY = 2**62
@@ -308,8 +309,9 @@ OPEN_PAGE, AUTO_PRECHARGE, CLOSE_AFTER_HITS, CLOSE_AFTER_TIMEOUT = 0, 1, 2, 3
 NO_REFRESH, STAGGERED, SIMULTANEOUS, PER_BANK = 0, 1, 2, 3
 SINGLE_BUS, ROW_AND_COLUMN, SECOND_OF_OTHER_KIND = 0, 1, 2
 
-# Kinds of command that the command bus takes.
-COLUMN_SLOT, ACTIVATE_SLOT, PRECHARGE_SLOT, ROW_SLOTS, ANY_SLOT = 1, 2, 4, 6, 7
+# Kinds of command that the command bus takes. They are numbers of numpy, because what a literal is passed to
+# numba compiles once more for it.
+COLUMN_SLOT, ACTIVATE_SLOT, PRECHARGE_SLOT, ROW_SLOTS, ANY_SLOT = np.array([1, 2, 4, 6, 7])
 
 # The kernels allocate nothing, so they go without numba's reference counts; only `run_channels` is called from
 # Python, so only it is cached, with its parts, and wrapped.
@@ -826,7 +828,7 @@ def _decide_queues(m, c, turn, clock):
         wake = _decide_refresh(m, c, clock)
         if m[c + DO_ROLE] >= 0:
             return wake
-    wake = min(wake, _decide_waiting(m, c, 0, ANY_SLOT, clock))
+    wake = min(wake, _decide_waiting(m, c, np.int64(0), ANY_SLOT, clock))
     if turn == 1 and (RD <= m[c + DO_ROLE] <= WRA) == (RD <= first <= WRA):
         m[c + DO_ROLE] = NONE
     return wake
@@ -1985,7 +1987,7 @@ def run_channels(m):
                 if m[c + WAKE] <= clock:
                     _step(m, c, clock)
         refused = False
-        offered = 0
+        offered = np.int64(0)
         while offered < m[PER_CYCLE]:
             if q == last or m[q + ARRIVAL] > clock - lag:
                 break

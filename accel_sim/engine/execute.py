@@ -20,7 +20,6 @@ from accel_sim.engine.program import (
     RESOURCE,
     TAG,
     TOKEN,
-    VARIANTS,
     WAITS,
     WAITS_END,
     Program,
@@ -28,7 +27,7 @@ from accel_sim.engine.program import (
 )
 
 if TYPE_CHECKING:
-    from accel_sim.engine.machine import State
+    from accel_sim.engine.machine_memory import Memory
 
 STEP_LIMIT = 50_000_000  # about half a minute
 NAMED_AT_MOST = 4  # blocked streams that the message about a deadlock names
@@ -70,25 +69,22 @@ def execute(builder: ProgramBuilder, tags: int, *, fold: bool = True, step_limit
 
     Raises RunError when the streams wait for each other, or at the step limit.
     """
-    from accel_sim.engine import machine
+    from accel_sim.engine import machine, machine_memory
 
     program, levels, starts = builder.build()
-    state = machine.initial_state(program, levels, starts, tags)
-    code = machine.run(program, state, fold, np.empty((0, 4), dtype=np.int64), step_limit)
-    _raise_unless(code == machine.FINISHED, code, builder, program, state)
-    tasks = len(program.task)
-    executions = state.account[: tasks * VARIANTS]
-    busy = state.account[tasks * VARIANTS : tasks * (VARIANTS + 1)]
-    elapsed = state.account[tasks * (VARIANTS + 1) :]
+    memory = machine_memory.lay_out(program, levels, starts, tags)
+    code = machine.run(memory.m, fold, np.empty((0, 4), dtype=np.int64), step_limit)
+    _raise_unless(code == machine.FINISHED, code, builder, program, memory)
+    # Copies, as views would keep all of the memory.
     return Timeline(
-        total_ticks=int(state.clock[machine.NOW]),
-        executions=executions.reshape(tasks, VARIANTS),
-        busy_ticks=busy,
-        elapsed_ticks=elapsed,
+        total_ticks=int(memory.m[machine.NOW]),
+        executions=memory.executions.copy(),
+        busy_ticks=memory.busy.copy(),
+        elapsed_ticks=memory.elapsed.copy(),
         task_tag=program.task[:, TAG],
         task_resource=program.task[:, RESOURCE],
         resource_names=tuple(builder.resource_names),
-        steps=int(state.clock[machine.STEPS]),
+        steps=int(memory.m[machine.STEPS]),
     )
 
 
@@ -101,44 +97,47 @@ def trace(
     the turns of others. Rows come in the order in which units were granted and requests on pipes ended; tasks
     that take no time have none. The arguments and errors are those of `execute`.
     """
-    from accel_sim.engine import machine
+    from accel_sim.engine import machine, machine_memory
 
     program, levels, starts = builder.build()
-    state = machine.initial_state(program, levels, starts, tags)
-    rows = np.empty((rows_per_chunk + len(state.stream) + len(program.resource), 4), dtype=np.int64)
+    memory = machine_memory.lay_out(program, levels, starts, tags)
+    rows = np.empty((rows_per_chunk + len(starts) + len(program.resource), 4), dtype=np.int64)
     code = machine.TRACE_FULL
     while code == machine.TRACE_FULL:
-        state.clock[machine.TRACED] = 0
-        code = machine.run(program, state, False, rows, step_limit)
-        _raise_unless(code in (machine.FINISHED, machine.TRACE_FULL), code, builder, program, state)
-        if state.clock[machine.TRACED] > 0:
-            yield rows[: state.clock[machine.TRACED]].copy()
+        memory.m[machine.TRACED] = 0
+        code = machine.run(memory.m, False, rows, step_limit)
+        _raise_unless(code in (machine.FINISHED, machine.TRACE_FULL), code, builder, program, memory)
+        if memory.m[machine.TRACED] > 0:
+            yield rows[: memory.m[machine.TRACED]].copy()
 
 
-def _raise_unless(ok: bool, code: int, builder: ProgramBuilder, program: Program, state: State) -> None:
+def _raise_unless(ok: bool, code: int, builder: ProgramBuilder, program: Program, memory: Memory) -> None:
     """Raise RunError for a return code of `machine.run` that is not a success."""
     from accel_sim.engine import machine
 
     if ok:
         return
-    now = int(state.clock[machine.NOW])
+    now = int(memory.m[machine.NOW])
     if code == machine.STEP_LIMIT:
-        raise RunError(f"not finished after {int(state.clock[machine.STEPS])} steps, at tick {now}")
-    blocked = np.flatnonzero(state.stream[:, machine.STATUS] == machine.BLOCKED)
-    described = [_blocked_stream(int(s), builder, program, state) for s in blocked[:NAMED_AT_MOST]]
+        raise RunError(f"not finished after {int(memory.m[machine.STEPS])} steps, at tick {now}")
+    blocked = np.flatnonzero(memory.stream[:, machine.STATUS] == machine.BLOCKED)
+    described = [_blocked_stream(int(s), builder, program, memory) for s in blocked[:NAMED_AT_MOST]]
     if len(blocked) > NAMED_AT_MOST:
         described.append(f"and {len(blocked) - NAMED_AT_MOST} more streams wait")
     raise RunError(f"deadlock at tick {now}: {'; '.join(described)}")
 
 
-def _blocked_stream(s: int, builder: ProgramBuilder, program: Program, state: State) -> str:
+def _blocked_stream(s: int, builder: ProgramBuilder, program: Program, memory: Memory) -> str:
     """Say which task of stream s waits for which token, and who gives that token."""
     from accel_sim.engine import machine
 
-    task = int(program.code[state.stream[s, machine.PC], ARG])
-    variant = machine.variant_of(program, state, s, task)
+    m = memory.m
+    at = machine.STREAMS + s * machine.STREAM_SIZE
+    record = m[m[at + machine.PC] + ARG]
+    variant = machine.variant_of.py_func(m, at, record)
+    task = int(record - m[machine.TASKS]) // machine.TASK_FIELDS
     for row in program.wait[program.task[task, WAITS] : program.task[task, WAITS_END]]:
-        token, level, need = int(row[TOKEN]), int(state.token[row[TOKEN], machine.LEVEL]), int(row[variant])
+        token, level, need = int(row[TOKEN]), int(memory.token[row[TOKEN], machine.LEVEL]), int(row[variant])
         if level < need:
             break
     givers = [

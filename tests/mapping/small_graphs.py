@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from accel_sim.engine import machine as engine
+from accel_sim.engine import machine_memory
 from accel_sim.engine.execute import Timeline, execute
 from accel_sim.engine.program import TAG
 from accel_sim.hardware.design import Design
@@ -163,10 +164,10 @@ def run(graph: Graph, design: Design, *, fold: bool = True) -> Run:
     compiled = compile_graph(graph, machine)
     timeline = execute(compiled.builder, len(compiled.mapped), fold=fold)
     program, levels, starts = compiled.builder.build()
-    state = engine.initial_state(program, levels, starts, len(compiled.mapped))
+    memory = machine_memory.lay_out(program, levels, starts, len(compiled.mapped))
     no_trace = np.empty((0, 4), dtype=np.int64)
-    assert engine.run(program, state, True, no_trace, 10**7) == engine.FINISHED
-    return Run(graph, machine, compiled, timeline, (levels[:2], state.token[:2, engine.LEVEL]))
+    assert engine.run(memory.m, True, no_trace, 10**7) == engine.FINISHED
+    return Run(graph, machine, compiled, timeline, (levels[:2], memory.token[:2, engine.LEVEL]))
 
 
 def assert_sound(result: Run) -> None:
