@@ -118,11 +118,11 @@ class Widths:
 
 def widths(segment: Segment, machine: Machine) -> Widths:
     """Return the formats and head counts of an attention segment."""
-    return _widths(Same(segment), machine.sum_bits)
+    return _widths(Same(segment), float(machine.sum_bits))
 
 
 @lru_cache(maxsize=1024)
-def _widths(same: Same[Segment], sum_bits: int) -> Widths:
+def _widths(same: Same[Segment], sum_bits: float) -> Widths:
     segment, op = same.value, same.value.operator
     assert isinstance(op, Attention)
     q, k, v = (stored_bits(source.tensor) for source in segment.sources[:3])
