@@ -254,12 +254,12 @@ def _channels(design: Design) -> Channels | None:
         return None
 
 
-@lru_cache(maxsize=16384)
-def _slowdown(memory: Part, run: int, stride: int, write: bool) -> float:
-    """Return by how much a transfer in pieces of `run` bytes, `stride` apart, is slower than a stream."""
+@lru_cache(maxsize=256)
+def _slowdown(memory: Part) -> Slowdown:
+    """Return the function of by how much a memory is slower in pieces than streaming, which remembers."""
     model = memory.kind.model
     assert isinstance(model, MemoryModel)
-    return model.slowdown(memory.spec, run, stride, write)
+    return lru_cache(maxsize=4096)(partial(model.slowdown, memory.spec))
 
 
 def _memory(design: Design, known: Channels | None, slowest_ticks_per_byte: float, commands: bool) -> Channel:
@@ -271,7 +271,7 @@ def _memory(design: Design, known: Channels | None, slowest_ticks_per_byte: floa
         design,
         component,
         slowest_ticks_per_byte,
-        slowdown=partial(_slowdown, component.part),
+        slowdown=_slowdown(component.part),
         traffic=partial(pattern_traffic, known) if known else None,
     )
     if not commands or model.channels is None:

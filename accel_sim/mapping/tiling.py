@@ -146,12 +146,11 @@ def _search(product: Product, machine: Machine, tile_bytes: int) -> Found | None
     tried = _candidates(product, unit.model.granule(unit.spec))
     room = np.array((tile_bytes, machine.accumulator_bytes), dtype=np.int64)
     arguments = (*tried.figures, room, _slower(tried, machine), machine.rates, _ORDERS, _DISTINCT)
-    transfers, fills, energies = price_orders(*arguments)
-    rows = np.flatnonzero(transfers.min(axis=1) < np.inf)
-    if not rows.size:
+    fitting, transfers, fills, energies = price_orders(*arguments)
+    if not fitting.size:
         return None
-    ticks = _on_unit(product, unit, machine.ports).ticks(tried, rows)
-    times = total_times(rows, transfers, fills, ticks)
+    ticks = _on_unit(product, unit, machine.ports).ticks(tried, fitting)
+    times = total_times(fitting, transfers, fills, ticks)
     row, order = choose(times, energies, tried.count, TOLERANCE)
     g, m, n, k = tried.sizes[:, row].tolist()
     return Found(Tiling(g, (m, n, k), ORDERS[order]), float(times[row, order]))

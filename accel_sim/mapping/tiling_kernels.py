@@ -144,7 +144,7 @@ def price_orders(
     rates: np.ndarray,
     orders: np.ndarray,
     distinct: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """What every candidate takes in every order, the matrix unit aside.
 
     bounds: int64[4 or more], beginning with g, m, n, k. sizes: int64[4, t]. places: int64[2, t], where a size
@@ -157,13 +157,16 @@ def price_orders(
     of scratchpad. orders: int64[6, 3]. distinct: bool[8, 6], whether an order is the one that stands for its
     nest, by which (bits 0, 1, 2) of m, n, k have more than one trip.
 
-    Returns (transfers, fills, energies), float64[t, 6]: ticks that the memory is busy, ticks before and after
-    the unit works, and joules; all infinite where the order does not fit or another stands for it.
+    Returns (fitting, transfers, fills, energies): int64[r], candidates that fit in some order; float64[t, 6],
+    ticks that the memory is busy, ticks before and after the unit works, and joules, all infinite where the
+    order does not fit or another stands for it.
     """
     count = sizes.shape[1]
     transfers = np.full((count, 6), np.inf)
     fills = np.full((count, 6), np.inf)
     energies = np.full((count, 6), np.inf)
+    fitting = np.empty(count, np.int64)
+    fit = 0
     depth_of = np.empty((6, 3), np.int64)
     for o in range(6):
         for level in range(3):
@@ -181,6 +184,7 @@ def price_orders(
         left_stretch = slower[0, places[1, i]] if tiles[0, i] > runs[0, places[1, i]] else 1.0
         right_stretch = slower[1, places[1, i]] if tiles[1, i] > runs[1, places[1, i]] else 1.0
         output_stretch = slower[2, places[0, i]] if results > runs[2, places[0, i]] else 1.0
+        fits = False
         for o in range(6):
             if not distinct[several, o]:
                 continue
@@ -231,12 +235,16 @@ def price_orders(
                 fill += tiles[1, i] * rates[0] * right_stretch
             if in_memory[2]:
                 fill += region * ratios[0] * rates[0] * store_stretch
+            fits = True
             transfers[i, o] = (moved + slowed) * rates[0]
             fills[i, o] = fill
             energies[i, o] = (
                 moved * rates[2] + (loaded + totals[0] * trips[1] + totals[1] * trips[0]) * rates[3]
             )
-    return transfers, fills, energies
+        if fits:
+            fitting[fit] = i
+            fit += 1
+    return fitting[:fit].copy(), transfers, fills, energies
 
 
 @njit(cache=True)
